@@ -1,0 +1,1 @@
+"""Networks as plain data, and the files they come in: one module a format."""
