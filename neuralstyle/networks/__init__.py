@@ -34,7 +34,7 @@ def load_network(path: str | Path | None = None) -> Network:
         If the file is missing, damaged, of another kind, or holds another network. The message names
         the file.
     """
-    path = Path(path or os.environ.get("NEURALSTYLE_WEIGHTS") or default_weights())
+    path = Path(path or os.environ.get("NEURALSTYLE_WEIGHTS") or default_weights(weights_folder()))
     try:
         with path.open("rb") as stream:
             head = stream.read(128)
@@ -62,9 +62,8 @@ def weights_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "weights"
 
 
-def default_weights() -> Path:
-    """The file that `load_network` reads when nobody names one."""
-    folder = weights_folder()
+def default_weights(folder: Path) -> Path:
+    """The file in a folder that `load_network` reads when nobody names one."""
     for file in CATALOGUE.values():
         for name in (file.file_name, file.published_name):
             if (folder / name).is_file():

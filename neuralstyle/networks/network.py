@@ -137,8 +137,11 @@ def assemble(
         nonlocal channels
         if name not in weights:
             raise InputError(f"{where}layer {name} is missing; the file is incomplete or not a VGG")
-        kernel = np.asarray(weights[name][0], np.float32)
-        bias = np.asarray(weights[name][1], np.float32).reshape(-1)
+        try:
+            kernel = np.asarray(weights[name][0], np.float32)
+            bias = np.asarray(weights[name][1], np.float32).reshape(-1)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where}layer {name} holds something that is not numbers") from error
         if kernel.ndim != 4 or kernel.shape[:3] != (size, size, channels):
             raise InputError(
                 f"{where}layer {name} has a kernel of shape {kernel.shape}, "
