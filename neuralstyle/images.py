@@ -285,6 +285,20 @@ def read_profile(path: str | Path) -> bytes | None:
         return _decode(path).profile
 
 
+def example_pair() -> tuple[Path, Path]:
+    """The bundled content and style picture: a cat, and a painting of a night over a wheat field.
+
+    Returns
+    -------
+    content, style : pathlib.Path
+        451×300 and 768×512 pixels.
+    """
+    package = Path(__file__).resolve().parent
+    # Inside an installed package, or at the top of a source tree.
+    folder = package / "examples" if (package / "examples").is_dir() else package.parent / "examples"
+    return folder / "content.png", folder / "style.jpg"
+
+
 def resize(image: np.ndarray, height: int, width: int, method: str = "bilinear") -> np.ndarray:
     """Resize a picture, smoothing it as much as shrinking needs.
 
