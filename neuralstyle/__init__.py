@@ -1,0 +1,17 @@
+"""Neural style transfer the way it was first published: the original VGG-19 in TensorFlow graph mode."""
+
+import lazy_loader
+
+# Each name's module is imported when the name is first used: `--help` and reading a recipe need no
+# TensorFlow.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "files": ["InputError"],
+        "loss": ["loss_and_gradient"],
+        "networks": ["Network", "load_network"],
+        "recipes": ["RECIPES", "Recipe"],
+        "transfer": ["Result", "Step", "stylize"],
+        "vgg": ["features"],
+    },
+)

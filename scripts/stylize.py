@@ -1,0 +1,7 @@
+"""Render a picture in the style of others; see ``--help``. The installed command is ``neuralstyle``."""
+
+import sys
+
+from neuralstyle.cli import main
+
+sys.exit(main())

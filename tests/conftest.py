@@ -1,0 +1,52 @@
+"""Networks and pictures that many tests use."""
+
+import numpy as np
+import pytest
+import skimage.data
+
+from neuralstyle.networks import SHIPPED, load_network, weights_folder
+from neuralstyle.networks.network import BLOCKS, assemble
+
+
+def random_weights(channels, classes=0, seed=0):
+    """Weights of a VGG-19 with few channels, scaled so that activations keep their size (He 2015)."""
+    rng = np.random.default_rng(seed)
+    weights = {}
+
+    def add(name, size, inputs, outputs):
+        scale = np.sqrt(2 / (size * size * inputs))
+        kernel = rng.normal(0, scale, (size, size, inputs, outputs)).astype(np.float32)
+        weights[name] = kernel, rng.normal(0, 0.1, outputs).astype(np.float32)
+
+    inputs = 3
+    for block, count in enumerate(BLOCKS["VGG-19"], start=1):
+        for index in range(1, count + 1):
+            add(f"conv{block}_{index}", 3, inputs, channels[block - 1])
+            inputs = channels[block - 1]
+    if classes:
+        add("fc6", 7, inputs, 20)
+        add("fc7", 1, 20, 20)
+        add("fc8", 1, 20, classes)
+    return weights
+
+
+@pytest.fixture(scope="session")
+def shipped_network():
+    # Named, because a full-precision file beside it would be preferred.
+    return load_network(weights_folder() / SHIPPED)
+
+
+@pytest.fixture(scope="session")
+def small_network():
+    return assemble(random_weights((4, 6, 8, 10, 12)))
+
+
+@pytest.fixture(scope="session")
+def small_network_with_classes():
+    return assemble(random_weights((4, 6, 8, 10, 12), classes=7), labels=[f"class {n}" for n in range(7)])
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """A photograph, 300×451×3, float32, 0..255."""
+    return skimage.data.chelsea().astype(np.float32)

@@ -1,0 +1,173 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import neuralstyle
+from neuralstyle import RECIPES
+from neuralstyle.recipes import layer_weights
+
+
+@pytest.fixture(scope="module")
+def content(photograph):
+    return photograph[100:148, 120:184]
+
+
+@pytest.fixture(scope="module")
+def style(photograph):
+    return np.ascontiguousarray(photograph[:40, :56, ::-1])
+
+
+def quick(name="cookbook", **fields):
+    return replace(RECIPES[name], **{"iterations": 6, **fields})
+
+
+def test_the_same_seed_gives_the_same_picture_twice(shipped_network, content, style):
+    first, second = (neuralstyle.stylize(content, style, quick(), shipped_network, seed=4) for _ in range(2))
+    np.testing.assert_array_equal(first.picture, second.picture)
+
+
+def test_another_seed_gives_another_picture(shipped_network, content, style):
+    first, second = (
+        neuralstyle.stylize(content, style, quick(), shipped_network, seed=seed) for seed in (4, 5)
+    )
+    assert (first.image != second.image).any()
+
+
+def test_the_history_begins_with_the_start_and_ends_with_the_result(small_network, content, style):
+    recipe = quick()
+    result = neuralstyle.stylize(content, style, recipe, small_network)
+    assert [step.iteration for step in result.history] == list(range(7))
+    last = result.history[-1]
+    # The result itself is clipped to 0..255; the last step is not.
+    assert last.total == pytest.approx(last.content + last.style + last.tv, rel=1e-5)
+    assert all(step.picture is None for step in result.history)
+
+
+def test_every_step_is_reported_with_its_picture(small_network, content, style):
+    steps = []
+    recipe = quick(iterations=3)
+    neuralstyle.stylize(
+        content,
+        content[:, ::-1],
+        recipe,
+        small_network,
+        on_step=lambda s: steps.append((s.total, s.picture.copy())),
+    )
+    for total, picture in steps:
+        losses, _ = neuralstyle.loss_and_gradient(picture, content, content[:, ::-1], recipe, small_network)
+        assert total == pytest.approx(losses["total"], rel=1e-5)
+
+
+def test_losses_go_down(shipped_network, content, style):
+    result = neuralstyle.stylize(content, style, quick(iterations=40), shipped_network)
+    assert result.history[-1].total < 0.25 * result.history[0].total
+
+
+def test_noise_starts_around_the_mean_pixel_with_the_published_spread(small_network, content, style):
+    starts = []
+    neuralstyle.stylize(
+        content, style, quick(iterations=1), small_network, on_step=lambda s: starts.append(s.picture.copy())
+    )
+    noise = starts[0] - small_network.mean_pixel
+    assert noise.std() == pytest.approx(0.256, rel=0.05)
+    assert abs(noise.mean()) < 0.02
+
+
+@pytest.mark.parametrize("start", ["content", "style"])
+def test_a_run_can_start_from_a_picture(small_network, content, style, start):
+    starts = []
+    style = np.ascontiguousarray(content[:, ::-1])
+    recipe = quick(start=start, iterations=1)
+    neuralstyle.stylize(
+        content, style, recipe, small_network, on_step=lambda s: starts.append(s.picture.copy())
+    )
+    np.testing.assert_allclose(starts[0], {"content": content, "style": style}[start], atol=1e-3)
+
+
+def test_a_start_can_be_part_noise(small_network, content, style):
+    starts = []
+    recipe = quick(start="content", noise_blend=0.25, noise=0.0, iterations=1)
+    neuralstyle.stylize(
+        content, style, recipe, small_network, on_step=lambda s: starts.append(s.picture.copy())
+    )
+    np.testing.assert_allclose(starts[0], 0.75 * content + 0.25 * small_network.mean_pixel, atol=1e-3)
+
+
+def test_the_result_is_clipped_and_rounded_and_never_wraps_around(small_network, content, style):
+    pictures = []
+    recipe = quick(optimizer=neuralstyle.recipes.Adam(300.0))
+    result = neuralstyle.stylize(
+        content, style, recipe, small_network, on_step=lambda s: pictures.append(s.picture.copy())
+    )
+    last = pictures[-1]
+    assert last.min() < 0 and last.max() > 255
+    np.testing.assert_array_equal(result.image, np.rint(np.clip(last, 0, 255)))
+
+
+def test_the_best_checkpoint_is_kept_when_the_recipe_says_so(small_network, content, style):
+    recipe = quick(
+        "neural-style",
+        iterations=9,
+        checkpoint_every=3,
+        optimizer=neuralstyle.recipes.Adam(60.0),
+        content_fit="width",
+    )
+    pictures = {}
+    result = neuralstyle.stylize(
+        content,
+        style,
+        recipe,
+        small_network,
+        on_step=lambda s: pictures.update({s.iteration: s.picture.copy()}),
+    )
+    best = min((3, 6, 9), key=lambda iteration: result.history[iteration].total)
+    np.testing.assert_array_equal(result.picture, np.clip(pictures[best], 0, 255))
+
+
+def test_a_recipe_on_the_unit_range_is_clipped_after_each_step(small_network, content, style):
+    pictures = []
+    recipe = quick("tensorflow-tutorial", content_size=None, optimizer=neuralstyle.recipes.Adam(0.5))
+    neuralstyle.stylize(
+        content, style, recipe, small_network, on_step=lambda s: pictures.append(s.picture.copy())
+    )
+    assert all(picture.min() >= 0 and picture.max() <= 255.001 for picture in pictures)
+
+
+def test_ctrl_c_gives_what_there_is_so_far(small_network, content, style):
+    pictures = []
+
+    def on_step(step):
+        pictures.append(step.picture.copy())
+        if step.iteration == 3:
+            raise KeyboardInterrupt
+
+    result = neuralstyle.stylize(content, style, quick(), small_network, on_step=on_step)
+    assert result.interrupted
+    assert result.history[-1].iteration == 3
+    np.testing.assert_array_equal(result.picture, np.clip(pictures[-1], 0, 255))
+
+
+def test_a_width_sets_the_size_of_the_result(small_network, content, style):
+    result = neuralstyle.stylize(content, style, quick(content_size=32), small_network)
+    assert result.image.shape == (24, 32, 3)
+
+
+def test_the_longer_side_can_be_set(small_network, content, style):
+    recipe = quick("tensorflow-tutorial", content_size=40)
+    assert neuralstyle.stylize(content, style, recipe, small_network).image.shape == (30, 40, 3)
+
+
+def test_a_result_too_small_for_the_network_is_refused(small_network, content, style):
+    with pytest.raises(neuralstyle.InputError, match="it needs 16 in each direction"):
+        neuralstyle.stylize(content, style, quick(content_size=18), small_network)
+
+
+def test_no_iterations_are_refused(small_network, content, style):
+    with pytest.raises(neuralstyle.InputError, match="--iterations is 0"):
+        neuralstyle.stylize(content, style, quick(iterations=0), small_network)
+
+
+def test_layer_weights_grow_by_the_exponent_and_add_up_to_one():
+    weights = layer_weights(["a", "b", "c"], 2.0)
+    assert weights == {"a": 1 / 7, "b": 2 / 7, "c": 4 / 7}
