@@ -102,9 +102,9 @@ def read_image(path: str | Path) -> np.ndarray:
         decoded = _decode(path)
         image = _srgb(decoded)
         if decoded.alpha is not None:
-            alpha = _unit(decoded.alpha)
-            image = image * alpha + (1 - alpha)
-        image = np.broadcast_to(255 * image, (*image.shape[:2], 3))
+            alpha = _as_float(decoded.alpha) / 255
+            image = image * alpha + 255 * (1 - alpha)
+        image = np.broadcast_to(image, (*image.shape[:2], 3))
     image = np.ascontiguousarray(_upright(image, decoded.orientation))
     _check_size(image, str(path))
     return image
@@ -424,11 +424,11 @@ def _decode_with_pillow(image: Image.Image) -> Decoded:
     # Pillow turns some kinds of file by itself while it loads them, and then drops the tag.
     image.load()
     orientation = image.getexif().get(ORIENTATION, 1)
-    if image.has_transparency_data:
+    if image.has_transparency_data and image.mode != "LA":
         image = image.convert("RGBA")
     elif image.mode == "1":
         image = image.convert("L")
-    elif image.mode not in ("L", "RGB", "CMYK", "F") and not image.mode.startswith("I"):
+    elif image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "F") and not image.mode.startswith("I"):
         image = image.convert("RGB")
     pixels = np.asarray(image)
     if pixels.dtype == np.int32:
@@ -465,7 +465,7 @@ def _decode_tiff(page) -> Decoded:
     if extra in ("ASSOCALPHA", "UNASSALPHA"):
         alpha = pixels[..., channels : channels + 1]
     if extra == "ASSOCALPHA":  # the colours were multiplied by it
-        colours = np.clip(_unit(colours) / np.maximum(_unit(alpha), 1e-6), 0, 1)
+        colours = np.clip(_as_float(colours) / np.maximum(_as_float(alpha), 1e-3), 0, 1)
     tag = page.tags.get(ORIENTATION)
     return Decoded(colours, alpha, page.iccprofile, tag.value if tag else 1)
 
@@ -492,26 +492,26 @@ def _split(pixels: np.ndarray) -> Decoded:
     return Decoded(pixels)
 
 
-def _unit(pixels: np.ndarray) -> np.ndarray:
-    """Pixels of any type as float32 0..1."""
+def _as_float(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of any type as float32 0..255."""
     if pixels.dtype.kind == "u":
-        return (pixels / np.float64(np.iinfo(pixels.dtype).max)).astype(np.float32)
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max / 255)
     if pixels.dtype.kind != "f":
         raise ValueError(f"pixels of type {pixels.dtype}")
     if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
         raise ValueError("floating point pixels must lie in 0..1")
-    return pixels.astype(np.float32)
+    return 255 * pixels.astype(np.float32)
 
 
 def _srgb(decoded: Decoded) -> np.ndarray:
-    """The colours as sRGB, H×W×3 (or H×W×1 where grey needs no conversion), float32 0..1."""
+    """The colours as sRGB, H×W×3 (or H×W×1 where grey needs no conversion), float32 0..255."""
     if decoded.profile:
         converted = _converted(decoded.colours, decoded.profile)
         if converted is not None:
-            return _unit(converted)
-    colours = _unit(decoded.colours)
+            return _as_float(converted)
+    colours = _as_float(decoded.colours)
     if colours.shape[2] == 4:
-        return (1 - colours[..., :3]) * (1 - colours[..., 3:])
+        return (255 - colours[..., :3]) * (255 - colours[..., 3:]) / 255
     return colours
 
 
@@ -521,7 +521,12 @@ def _converted(colours: np.ndarray, profile: bytes) -> np.ndarray | None:
 
     channels = colours.shape[2]
     if colours.dtype not in (np.uint8, np.uint16):
-        colours = np.rint(65535 * _unit(colours)).astype(np.uint16)
+        colours = np.rint(257 * _as_float(colours)).astype(np.uint16)
+
+    # Little CMS is fast and precise for 8-bit RGB. For everything else its optimiser puts a coarse table in
+    # the place of the formulas, up to 11 of 255 off.
+    fast = channels == 3 and colours.dtype == np.uint8
+    flags = None if fast else imagecodecs.CMS.FLAGS.NOOPTIMIZE
 
     def transform(pixels: np.ndarray) -> np.ndarray:
         return imagecodecs.cms_transform(
@@ -532,6 +537,7 @@ def _converted(colours: np.ndarray, profile: bytes) -> np.ndarray | None:
             outcolorspace="rgb",
             outdtype=np.uint16,
             intent=imagecodecs.CMS.INTENT.PERCEPTUAL,
+            flags=flags,
         )
 
     steps = np.arange(0, 256, 17, dtype=np.uint8)

@@ -1,0 +1,534 @@
+import struct
+import zlib
+
+import imagecodecs
+import imageio.v3
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageOps
+from skimage.data import chelsea
+from skimage.transform import resize as skimage_resize
+
+from neuralstyle.files import InputError
+from neuralstyle.images import (
+    as_image,
+    check_output,
+    example_pair,
+    fit_height,
+    fit_longer_side,
+    fit_width,
+    read_image,
+    read_profile,
+    read_text,
+    resize,
+    write_image,
+)
+
+D65 = (0.3127, 0.3290)
+ADOBE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+GAMMA = 2.19921875
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
+
+
+def adobe_profile(gamma=GAMMA):
+    primaries = [number for x, y in ADOBE for number in (x, y, 1.0)]
+    return imagecodecs.cms_profile("rgb", whitepoint=[*D65, 1.0], primaries=primaries, gamma=gamma)
+
+
+def to_xyz(primaries):
+    """RGB to XYZ, the matrix that primaries and white point make (Lindbloom, RGB/XYZ Matrices)."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
+    white = np.array([D65[0] / D65[1], 1, (1 - sum(D65)) / D65[1]])
+    return columns * np.linalg.solve(columns, white)
+
+
+def adobe_to_srgb(pixels, gamma=GAMMA):
+    """0..255 to 0..255 by the formulas of IEC 61966-2-1 and Adobe RGB (1998)."""
+    linear = (pixels / 255) ** gamma @ (np.linalg.inv(to_xyz(SRGB)) @ to_xyz(ADOBE)).T
+    linear = np.clip(linear, 0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def ink_profile():
+    """A CMYK profile: Lab of each corner of the ink cube, lightness (1 − darkest ink) · 100."""
+    corners = np.indices((2, 2, 2, 2)).reshape(4, -1).T
+    lab = np.array([[255 * (1 - max(inks)), 128, 128] for inks in corners], np.uint8)
+    ramp = np.arange(256, dtype=np.uint8).tobytes()
+    identity = struct.pack(">9i", *(65536 * np.eye(3, dtype=int)).ravel())
+    table = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + identity + 4 * ramp + lab.tobytes() + 3 * ramp
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I4sII4sII", 2, b"A2B0", 156, len(table), b"wtpt", 156 + len(table), len(white))
+    size = 128 + len(tags) + len(table) + len(white)
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s", size, b"lcms", 0x02100000, b"prtr", b"CMYK", b"Lab ", b"", b"acsp"
+    )
+    header = header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + tags + table + white
+
+
+# Reading
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_lossless_files_are_read_to_the_last_bit(tmp_path, pixels, suffix):
+    path = tmp_path / f"picture{suffix}"
+    Image.fromarray(pixels).save(path)
+    image = read_image(path)
+    assert image.dtype == np.float32
+    np.testing.assert_array_equal(image, pixels)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".gif", ".jp2"])
+def test_other_kinds_are_read_as_imageio_reads_them(tmp_path, pixels, suffix):
+    path = tmp_path / f"picture{suffix}"
+    Image.fromarray(pixels).save(path)
+    expected = imageio.v3.imread(path, index=0, plugin="pillow", mode="RGB")
+    np.testing.assert_array_equal(read_image(str(path)), expected)
+
+
+def test_a_kind_of_file_that_only_imageio_knows_is_read(tmp_path, pixels):
+    path = tmp_path / "picture.bsdf"
+    imageio.v3.imwrite(path, pixels)
+    np.testing.assert_array_equal(read_image(path), pixels)
+
+
+def test_an_animation_gives_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert (read_image(tmp_path / "a.gif") == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P"])
+def test_grey_palette_and_one_bit_pictures_become_rgb(tmp_path, pixels, mode):
+    picture = Image.fromarray(pixels).convert(mode)
+    picture.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(picture.convert("RGB")))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_transparent_colours_are_laid_on_white(tmp_path, pixels, suffix):
+    alpha = np.random.default_rng(1).integers(0, 256, (20, 31, 1), dtype=np.uint8)
+    Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / f"a{suffix}", lossless=True, exact=True)
+    expected = pixels * (alpha / 255) + 255 * (1 - alpha / 255)
+    np.testing.assert_allclose(read_image(tmp_path / f"a{suffix}"), expected, atol=1e-4)
+
+
+def test_transparent_grey_is_laid_on_white(tmp_path):
+    Image.new("LA", (20, 20), (100, 51)).save(tmp_path / "a.png")
+    np.testing.assert_allclose(read_image(tmp_path / "a.png"), 100 * 0.2 + 255 * 0.8, atol=1e-4)
+
+
+def test_a_transparent_palette_entry_is_white(tmp_path):
+    picture = Image.new("P", (20, 20), 0)
+    picture.putpalette([10, 20, 30, 200, 0, 0])
+    picture.paste(1, (0, 0, 10, 20))
+    picture.save(tmp_path / "a.png", transparency=0)
+    image = read_image(tmp_path / "a.png")
+    assert (image[:, :10] == (200, 0, 0)).all() and (image[:, 10:] == 255).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bit_png_keeps_its_precision(tmp_path, channels):
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 31, channels), dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(deep.squeeze()))
+    colours, alpha = deep / 257, 1
+    if channels in (2, 4):
+        colours, alpha = colours[..., :-1], colours[..., -1:] / 255
+    expected = np.broadcast_to(colours * alpha + 255 * (1 - alpha), (20, 31, 3))
+    np.testing.assert_allclose(read_image(tmp_path / "a.png"), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+def test_16_bit_tiff_keeps_its_precision(tmp_path, planar, compression):
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 31, 3), dtype=np.uint16)
+    data = deep if planar == "contig" else deep.transpose(2, 0, 1)
+    options = {"photometric": "rgb", "planarconfig": planar, "compression": compression}
+    tifffile.imwrite(tmp_path / "a.tif", data, **options)
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif"), deep / 257, atol=1e-4)
+
+
+def test_a_tiff_whose_zero_is_white_is_turned_round(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 31), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="miniswhite")
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif")[..., 0], 255 - deep / 257, atol=1e-4)
+
+
+def test_colours_that_a_tiff_holds_multiplied_by_alpha_are_not_multiplied_again(tmp_path):
+    deep = np.zeros((20, 20, 4), np.uint16)
+    deep[:] = (20000, 10000, 0, 32768)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", extrasamples=["assocalpha"])
+    expected = np.array([20000, 10000, 0]) / 257 + 255 * (1 - 32768 / 65535)
+    np.testing.assert_allclose(
+        read_image(tmp_path / "a.tif"), np.broadcast_to(expected, (20, 20, 3)), atol=1e-3
+    )
+
+
+def test_floating_point_from_0_to_1_is_read(tmp_path):
+    values = np.random.default_rng(0).random((20, 31, 3)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif"), 255 * values, atol=1e-4)
+
+
+def test_floating_point_beyond_1_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((20, 20, 3), 1.5, np.float32), photometric="rgb")
+    with pytest.raises(InputError, match=r"a\.tif.*0\.\.1"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_cmyk_jpeg_without_profile_is_read_as_pillow_converts_it(tmp_path, pixels):
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    with Image.open(tmp_path / "a.jpg") as picture:
+        expected = np.asarray(picture.convert("RGB"), float)
+    np.testing.assert_allclose(read_image(tmp_path / "a.jpg"), expected, atol=1.01)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "16-bit png", "16-bit tif"])
+def test_a_picture_is_turned_the_way_its_file_says(tmp_path, orientation, kind):
+    pixels = chelsea()[200:220, 50:81]
+    path = tmp_path / f"a.{kind[-3:]}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    marked = tmp_path / "marked.png"
+    Image.fromarray(pixels).save(marked, exif=exif)
+    with Image.open(marked) as picture:
+        expected = np.asarray(ImageOps.exif_transpose(picture))
+    if kind == "16-bit tif":
+        tags = [(0x0112, 3, 1, orientation, True)]
+        tifffile.imwrite(path, pixels.astype(np.uint16) * 257, photometric="rgb", extratags=tags)
+    elif kind == "16-bit png":
+        chunk = exif.tobytes().removeprefix(b"Exif\0\0")
+        with_chunk = _insert_chunk(imagecodecs.png_encode(pixels.astype(np.uint16) * 257), b"eXIf", chunk)
+        path.write_bytes(with_chunk)
+    else:
+        Image.fromarray(pixels).save(path, exif=exif, quality=100)
+    image = read_image(path)
+    assert image.shape == expected.shape
+    np.testing.assert_allclose(image, expected, atol=16 if kind == "jpg" else 1e-4)
+
+
+def _insert_chunk(png, kind, data):
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png[:33] + chunk + png[33:]
+
+
+# Colour profiles
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("gamma", [GAMMA, 1.0])
+def test_a_picture_with_another_profile_becomes_srgb(tmp_path, pixels, suffix, bits, gamma):
+    path = tmp_path / f"a{suffix}"
+    write_image(path, pixels, bits=bits, icc_profile=adobe_profile(gamma))
+    expected = adobe_to_srgb(pixels, gamma)
+    assert np.abs(expected - pixels).max() > 40
+    np.testing.assert_allclose(read_image(path), expected, atol=0.5)
+
+
+def test_16_bits_with_another_profile_keep_their_precision(tmp_path):
+    ramp = np.linspace(100, 101, 200)[:, None, None] * np.ones((1, 16, 3))
+    write_image(tmp_path / "a.png", ramp, bits=16, icc_profile=adobe_profile())
+    image = read_image(tmp_path / "a.png")
+    assert len(np.unique(image[..., 0])) > 150
+    np.testing.assert_allclose(image, adobe_to_srgb(ramp), atol=0.05)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_picture_tagged_srgb_is_left_as_it_is(tmp_path, pixels, bits):
+    write_image(tmp_path / "a.png", pixels, bits=bits, icc_profile=imagecodecs.cms_profile("srgb"))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels)
+
+
+def test_grey_with_a_linear_profile_becomes_srgb(tmp_path):
+    grey = np.tile(np.arange(256, dtype=np.uint8), (16, 1))
+    profile = imagecodecs.cms_profile("gray", whitepoint=[*D65, 1.0], gamma=1.0)
+    Image.fromarray(grey).save(tmp_path / "a.png", icc_profile=profile)
+    linear = grey / 255
+    expected = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(read_image(tmp_path / "a.png")[..., 1], expected, atol=0.5)
+
+
+def test_inks_with_a_profile_become_srgb(tmp_path):
+    inks = np.zeros((16, 16, 4), np.uint8)
+    inks[:8, :, 3] = 255
+    Image.fromarray(inks, "CMYK").save(tmp_path / "a.tif", icc_profile=ink_profile())
+    inks[8:, :, 0] = 255  # by this profile every full ink is black
+    Image.fromarray(inks, "CMYK").save(tmp_path / "b.tif", icc_profile=ink_profile())
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif")[:8], 0, atol=3)
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif")[8:], 255, atol=3)
+    np.testing.assert_allclose(read_image(tmp_path / "b.tif"), 0, atol=3)
+
+
+@pytest.mark.parametrize("profile", [b"no profile at all", imagecodecs.cms_profile("gray", gamma=1.0)])
+def test_a_profile_that_cannot_be_used_counts_as_none(tmp_path, pixels, profile):
+    Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=profile)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.webp"])
+def test_the_profile_given_is_embedded(tmp_path, pixels, name):
+    profile = adobe_profile()  # holds the time it was made
+    write_image(tmp_path / name, pixels, icc_profile=profile)
+    assert read_profile(tmp_path / name) == profile
+
+
+def test_a_picture_without_profile_has_none(tmp_path, pixels):
+    write_image(tmp_path / "a.png", pixels)
+    assert read_profile(tmp_path / "a.png") is None
+
+
+# Bad files
+
+
+def check_one_line(path):
+    with pytest.raises(InputError) as caught:
+        read_image(path)
+    assert path.name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named_in_one_line(tmp_path):
+    check_one_line(tmp_path / "missing.png")
+
+
+def test_a_folder_is_named_in_one_line(tmp_path):
+    check_one_line(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no picture\n" * 20])
+def test_a_file_that_is_no_picture_is_named_in_one_line(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    check_one_line(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.png", "deep.png", "a.tif", "deep.tif", "a.jpg", "a.webp", "a.bmp"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_truncated_file_is_named_in_one_line(tmp_path, name, share):
+    path = tmp_path / name
+    write_image(path, chelsea()[:100, :100], bits=16 if "deep" in name else 8)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    check_one_line(path)
+
+
+@pytest.mark.parametrize("size", [(15, 40), (40, 15)])
+def test_a_picture_under_16_pixels_is_refused(tmp_path, size):
+    Image.new("RGB", size).save(tmp_path / "small.png")
+    with pytest.raises(InputError, match=f"small.png: {size[0]}×{size[1]} pixels"):
+        read_image(tmp_path / "small.png")
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.float64])
+def test_an_array_is_taken_as_it_is_and_left_alone(pixels, kind):
+    given = pixels.astype(kind)
+    image = as_image(given)
+    assert image.dtype == np.float32
+    np.testing.assert_array_equal(image, pixels)
+    np.testing.assert_array_equal(given, pixels)
+
+
+def test_a_path_is_read(tmp_path, pixels):
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(as_image(str(tmp_path / "a.png")), pixels)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((20, 20)),
+        np.zeros((20, 20, 4)),
+        np.zeros((1, 20, 20, 3)),
+        np.zeros((20, 20, 3), np.uint16),
+        np.zeros((15, 20, 3)),
+        np.full((20, 20, 3), np.nan),
+        np.full((20, 20, 3), np.inf),
+    ],
+    ids=["grey", "alpha", "batch", "uint16", "small", "nan", "infinite"],
+)
+def test_an_array_that_is_no_picture_is_refused(array):
+    with pytest.raises(InputError):
+        as_image(array)
+
+
+# Writing
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.tiff", "a.bmp", "A.PNG"])
+def test_values_are_clipped_and_rounded(tmp_path, name):
+    image = np.random.default_rng(0).uniform(-300, 600, (20, 31, 3))
+    write_image(tmp_path / name, image)
+    np.testing.assert_array_equal(imageio.v3.imread(tmp_path / name), np.rint(np.clip(image, 0, 255)))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_16_bits_are_written_clipped_and_rounded(tmp_path, name):
+    image = np.random.default_rng(0).uniform(-50, 300, (20, 31, 3)).astype(np.float32)
+    write_image(tmp_path / name, image, bits=16)
+    data = (tmp_path / name).read_bytes()
+    written = imagecodecs.png_decode(data) if name == "a.png" else tifffile.imread(tmp_path / name)
+    assert written.dtype == np.uint16
+    np.testing.assert_array_equal(written, np.rint(257 * np.clip(image, 0, 255)))
+
+
+def test_jpeg_keeps_the_colours_at_full_resolution(tmp_path):
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[:, ::2] = (255, 0, 0)
+    stripes[:, 1::2] = (0, 0, 255)
+    write_image(tmp_path / "a.jpg", stripes)
+    np.testing.assert_allclose(read_image(tmp_path / "a.jpg"), stripes, atol=20)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
+def test_a_lower_quality_makes_a_smaller_file(tmp_path, name):
+    write_image(tmp_path / f"fine-{name}", chelsea(), quality=95)
+    write_image(tmp_path / f"coarse-{name}", chelsea(), quality=40)
+    assert (tmp_path / f"coarse-{name}").stat().st_size < 0.5 * (tmp_path / f"fine-{name}").stat().st_size
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_text_comes_back_from_a_png(tmp_path, pixels, bits):
+    text = {"neuralstyle": '{"recipe": "cookbook", "content": "Tübingen – 東京.jpg"}', "Author": "nobody"}
+    write_image(tmp_path / "a.png", pixels, bits=bits, text=text)
+    assert read_text(tmp_path / "a.png") == text
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels)
+
+
+def test_text_of_a_file_that_is_no_png_is_refused(tmp_path, pixels):
+    write_image(tmp_path / "a.jpg", pixels)
+    with pytest.raises(InputError, match="a.jpg"):
+        read_text(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("a.xyz", {}, "cannot write pictures of that kind"),
+        ("a", {}, "cannot write pictures of that kind"),
+        ("a.jpg", {"bits": 16}, "8 bits"),
+        ("a.png", {"bits": 12}, "8 or 16"),
+        ("a.jpg", {"quality": 0}, "quality"),
+        ("a.jpg", {"text": {"a": "b"}}, "PNG"),
+        ("missing/a.png", {}, "missing"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, pixels, name, options, message):
+    with pytest.raises(InputError, match=message):
+        write_image(tmp_path / name, pixels, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_with_nan_is_refused_and_the_old_file_stays(tmp_path, pixels):
+    write_image(tmp_path / "a.png", pixels)
+    with pytest.raises(InputError, match="NaN"):
+        write_image(tmp_path / "a.png", np.full((20, 20, 3), np.nan))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels)
+
+
+def test_a_picture_too_large_for_its_format_is_refused_and_the_old_file_stays(tmp_path, pixels):
+    write_image(tmp_path / "a.webp", pixels)
+    before = (tmp_path / "a.webp").read_bytes()
+    with pytest.raises(InputError, match="a.webp: cannot be written"):
+        write_image(tmp_path / "a.webp", np.zeros((16, 16384, 3), np.uint8))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.webp"]
+    assert (tmp_path / "a.webp").read_bytes() == before
+
+
+def test_an_output_that_exists_is_refused_unless_it_may_be_overwritten(tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match="a.png: exists"):
+        check_output(tmp_path / "a.png")
+    check_output(tmp_path / "a.png", overwrite=True)
+    check_output(tmp_path / "b.tiff", bits=16)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("a.xyz", 8), ("a.jpg", 16), ("missing/a.png", 8), (".", 8)])
+def test_an_output_that_cannot_be_written_is_found_out_beforehand(tmp_path, name, bits):
+    with pytest.raises(InputError):
+        check_output(tmp_path / name, overwrite=True, bits=bits)
+
+
+# Resizing
+
+
+def test_area_is_the_mean_of_what_a_new_pixel_covers():
+    image = np.random.default_rng(0).uniform(0, 255, (24, 36, 3)).astype(np.float32)
+    expected = image.reshape(8, 3, 9, 4, 3).mean((1, 3))
+    np.testing.assert_allclose(resize(image, 8, 9, "area"), expected, atol=1e-3)
+
+
+def test_bilinear_enlarging_equals_scikit_image():
+    image = np.random.default_rng(0).uniform(0, 255, (20, 31, 3)).astype(np.float32)
+    expected = skimage_resize(image, (47, 50), order=1, mode="edge", preserve_range=True)
+    np.testing.assert_allclose(resize(image, 47, 50), expected, atol=1e-2)
+
+
+def test_bilinear_shrinking_weighs_with_a_triangle_as_wide_as_two_new_pixels():
+    row = np.random.default_rng(0).uniform(0, 255, 40)
+    image = np.broadcast_to(row[None, :, None], (16, 40, 3))
+    centres = (np.arange(10) + 0.5) * 4
+    weights = np.maximum(0, 1 - np.abs(np.arange(40) + 0.5 - centres[:, None]) / 4)
+    expected = weights @ row / weights.sum(1)
+    np.testing.assert_allclose(resize(image, 16, 10)[5, :, 1], expected, atol=1e-2)
+
+
+def test_shrinking_does_not_alias():
+    stripes = np.zeros((64, 64, 3), np.float32)
+    stripes[:, ::2] = 255
+    assert np.abs(resize(stripes, 20, 20)[2:-2, 2:-2] - 127.5).max() < 10
+
+
+def test_nearest_keeps_the_values():
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 1)).astype(np.float32)
+    np.testing.assert_array_equal(resize(image, 40, 60, "nearest"), image.repeat(2, 0).repeat(3, 1))
+
+
+def test_bicubic_stays_within_the_values_of_the_picture():
+    step = np.full((20, 20, 3), 10, np.float32)
+    step[:, 10:] = 250
+    resized = resize(step, 50, 50, "bicubic")
+    assert resized.min() == 10 and resized.max() == 250
+
+
+def test_values_outside_0_to_255_pass_through_resizing():
+    image = np.random.default_rng(0).uniform(-500, 900, (20, 20, 3)).astype(np.float32)
+    resized = resize(image, 40, 40)
+    assert resized.min() < -300 and resized.max() > 700
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InputError, match="lanczos"):
+        resize(np.zeros((20, 20, 3)), 10, 10, "lanczos")
+
+
+def test_the_other_side_follows_and_halves_are_rounded_up():
+    image = np.zeros((30, 45, 3), np.float32)
+    assert fit_width(image, 90).shape == (60, 90, 3)
+    assert fit_height(image, 20).shape == (20, 30, 3)
+    assert fit_height(image, 15).shape == (15, 23, 3)  # 22.5
+    assert fit_width(image, 1).shape == (1, 1, 3)
+
+
+def test_the_longer_side_is_fitted():
+    assert fit_longer_side(np.zeros((30, 45, 3)), 90).shape == (60, 90, 3)
+    assert fit_longer_side(np.zeros((45, 30, 3)), 90).shape == (90, 60, 3)
+
+
+# The example
+
+
+def test_the_example_pair_is_there():
+    content, style = map(read_image, example_pair())
+    np.testing.assert_array_equal(content, chelsea())
+    assert style.shape == (512, 768, 3)
+    assert style.std() > 40
