@@ -126,7 +126,8 @@ def fetch(file: PublishedFile, folder: str | Path, url: str | None = None) -> Pa
         return path
     url = url or file.url
     pooch.get_logger().setLevel("WARNING")  # it announces every download; the bar says more
-    bar = tqdm(desc=file.name, unit="B", unit_scale=True, leave=False, disable=None)
+    size = file.megabytes * 10**6  # until the server says it exactly
+    bar = tqdm(desc=file.name, total=size, unit="B", unit_scale=True, leave=False, disable=None)
     download = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 18)
     try:
         with bar, replacing(path) as temporary:

@@ -46,6 +46,8 @@ def read_keras(path: str | Path) -> Network:
 
     Raises
     ------
+    OSError
+        If the file cannot be opened.
     InputError
         If the file is damaged, and all that `neuralstyle.networks.network.assemble` finds wrong with the
         layers.
@@ -61,11 +63,13 @@ def read_keras(path: str | Path) -> Network:
         if name is not None:
             (kernels if is_kernel else biases)[name] = item[()]
 
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(collect)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: is damaged or cut short; fetch it again") from error
+    with path.open("rb") as stream:
+        try:
+            with h5py.File(stream, "r") as file:
+                file.visititems(collect)
+        except Exception as error:
+            # A cut or damaged file makes h5py raise anything from OSError to TypeError.
+            raise InputError(f"{path}: is damaged or cut short; fetch it again") from error
     weights = {
         name: (_as_convolution(name, kernel), biases[name])
         for name, kernel in kernels.items()

@@ -52,18 +52,19 @@ def read_matconvnet(path: str | Path) -> Network:
 
     Raises
     ------
+    OSError
+        If the file cannot be opened.
     InputError
         If the file is damaged, holds something else, or lacks the mean pixel; and all that
         `neuralstyle.networks.network.assemble` finds wrong with the layers.
     """
     path = Path(path)
-    try:
-        content = scipy.io.loadmat(path, struct_as_record=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:
-        # A cut or damaged file makes scipy raise anything from zlib.error to TypeError.
-        raise InputError(f"{path}: is damaged or cut short; fetch it again") from error
+    with path.open("rb") as stream:
+        try:
+            content = scipy.io.loadmat(stream, struct_as_record=False)
+        except Exception as error:
+            # A cut or damaged file makes scipy raise anything from zlib.error to TypeError.
+            raise InputError(f"{path}: is damaged or cut short; fetch it again") from error
     if "layers" not in content:
         raise InputError(f"{path}: is a MATLAB file, but holds no MatConvNet network (no 'layers')")
 
