@@ -16,6 +16,7 @@ from neuralstyle.recipes import Recipe, find_recipe
 from neuralstyle.targets import Targets, measure
 
 Pictures = np.ndarray | str | Path | Sequence[np.ndarray | str | Path]
+Masks = Sequence[np.ndarray | None] | None
 
 
 def objective(recipe: Recipe, styles: int = 1) -> Objective:
@@ -48,7 +49,12 @@ def objective(recipe: Recipe, styles: int = 1) -> Objective:
 
 
 def measure_targets(
-    network: Network, recipe: Recipe, content: np.ndarray, styles: Sequence[np.ndarray]
+    network: Network,
+    recipe: Recipe,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    masks: Masks = None,
+    style_masks: Masks = None,
 ) -> Targets:
     """What a picture is measured against under a recipe; see `neuralstyle.targets.measure`.
 
@@ -61,6 +67,8 @@ def measure_targets(
         H×W×3, float32, RGB, 0..255.
     styles : sequence of ndarray
         Of any size.
+    masks, style_masks : sequence of (ndarray or None), optional
+        As in `neuralstyle.targets.measure`.
     """
     return measure(
         network,
@@ -70,6 +78,8 @@ def measure_targets(
         [layer for layer, weight in recipe.style_layers.items() if weight and recipe.style_weight],
         recipe.pooling,
         recipe.padding,
+        masks,
+        style_masks,
     )
 
 

@@ -50,6 +50,9 @@ class Recipe:
         What each loss is multiplied with.
     style_blend : tuple of float
         The weight of each style picture, made to add up to 1; empty for equal weights.
+    normalize_gradients : bool
+        Whether each layer's gradient is scaled to an L1 norm of 1 before its weight is applied
+        (jcjohnson/neural-style, ``-normalize_gradients``).
     pooling : {"max", "average"}
     padding : {"SAME", "VALID"}
         As in `neuralstyle.vgg.build`.
@@ -103,6 +106,7 @@ class Recipe:
     style_weight: float = 500.0
     tv_weight: float = 100.0
     style_blend: tuple[float, ...] = ()
+    normalize_gradients: bool = False
     pooling: str = "max"
     padding: str = "SAME"
     normalized_network: bool = False
