@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
-from skimage.data import chelsea
+from skimage.data import coffee
 
 from neuralstyle.images import resize, write_image
 
@@ -304,7 +304,7 @@ def light(canvas, relief):
     lit = (0.5 * down + 0.4 * right) / np.sqrt(1 + down**2 + right**2)
     shaded = canvas * (1 + 0.42 * np.clip(lit, -1, 1))[..., None]
     shaded += 40 * np.clip(lit - 0.35, 0, 1)[..., None]
-    return resize(np.clip(shaded, 0, 255), HEIGHT, WIDTH, "area")
+    return resize(np.clip(shaded, 0, 255), HEIGHT, WIDTH, "bicubic")
 
 
 def main():
@@ -317,7 +317,7 @@ def main():
     rng = np.random.default_rng(arguments.seed)
     flow, colours = composition(rng)
     write_image(arguments.output / "style.jpg", paint(flow, colours, rng), quality=90)
-    write_image(arguments.output / "content.png", chelsea())
+    write_image(arguments.output / "content.jpg", resize(coffee(), 320, 480, "bicubic"), quality=92)
 
 
 if __name__ == "__main__":

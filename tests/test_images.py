@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageOps
-from skimage.data import chelsea
+from skimage.data import chelsea, coffee
 from skimage.transform import resize as skimage_resize
 
 from neuralstyle.files import InputError
@@ -461,12 +461,6 @@ def test_an_output_that_cannot_be_written_is_found_out_beforehand(tmp_path, name
 # Resizing
 
 
-def test_area_is_the_mean_of_what_a_new_pixel_covers():
-    image = np.random.default_rng(0).uniform(0, 255, (24, 36, 3)).astype(np.float32)
-    expected = image.reshape(8, 3, 9, 4, 3).mean((1, 3))
-    np.testing.assert_allclose(resize(image, 8, 9, "area"), expected, atol=1e-3)
-
-
 def test_bilinear_enlarging_equals_scikit_image():
     image = np.random.default_rng(0).uniform(0, 255, (20, 31, 3)).astype(np.float32)
     expected = skimage_resize(image, (47, 50), order=1, mode="edge", preserve_range=True)
@@ -529,6 +523,6 @@ def test_the_longer_side_is_fitted():
 
 def test_the_example_pair_is_there():
     content, style = map(read_image, example_pair())
-    np.testing.assert_array_equal(content, chelsea())
+    assert np.abs(content - resize(coffee(), 320, 480, "bicubic")).mean() < 3
     assert style.shape == (512, 768, 3)
     assert style.std() > 40
