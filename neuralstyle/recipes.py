@@ -70,6 +70,9 @@ class Recipe:
     content_fit : {"width", "height", "longer side"}
     content_size : int or None
         Size of that side of the content picture in pixels; None leaves the picture as it is.
+    scales : tuple of int
+        Coarse to fine: the sizes of that side, one after the other, each start the last result
+        enlarged; empty for `content_size` alone.
     style_fit : {"stretch", "width", "alone"}
         A style picture is stretched to the content's size; or given the content's width times its
         style scale; or fitted by the content's rule, by itself.
@@ -85,6 +88,12 @@ class Recipe:
     optimizer : Adam, GradientDescent or LBFGS
     iterations : int
         Steps; with L-BFGS, evaluations.
+    scale_iterations : tuple of int
+        The same for each of the `scales`; empty for `iterations` at every scale.
+    keep_colours : str or None
+        A space of `neuralstyle.colours.keep_colours`: the result has the content's colours.
+    match_colours : str or None
+        A method of `neuralstyle.colours.match_colours`: the styles have the content's colours.
     checkpoint_every : int or None
         After how many iterations the program writes a picture.
     keep_best : bool
@@ -116,6 +125,7 @@ class Recipe:
     style_range: float = 255.0
     content_fit: str = "width"
     content_size: int | None = None
+    scales: tuple[int, ...] = ()
     style_fit: str = "width"
     style_scales: tuple[float, ...] = ()
     resampling: str = "bilinear"
@@ -124,6 +134,9 @@ class Recipe:
     noise_blend: float = 0.0
     optimizer: Optimizer = field(default_factory=Adam)
     iterations: int = 1000
+    scale_iterations: tuple[int, ...] = ()
+    keep_colours: str | None = None
+    match_colours: str | None = None
     checkpoint_every: int | None = None
     keep_best: bool = False
     as_published: bool = False

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from neuralstyle.colours import keep_colours, match_colours
 from neuralstyle.files import InputError
 from neuralstyle.history import Step
 from neuralstyle.images import as_image, fit_height, fit_longer_side, fit_width, resize
-from neuralstyle.loss import Pictures, WholeLoss, as_images, measure_targets, network_for
+from neuralstyle.loss import Masks, Pictures, WholeLoss, as_images, measure_targets, network_for
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
 from neuralstyle.recipes import Recipe, find_recipe
@@ -47,7 +48,10 @@ def stylize(
     network: Network | None = None,
     *,
     seed: int = 0,
+    masks: Masks = None,
+    style_masks: Masks = None,
     on_step: Callable[[Step], None] | None = None,
+    on_checkpoint: Callable[[Step], None] | None = None,
 ) -> Result:
     """Render a content picture in the style of other pictures.
 
@@ -63,8 +67,14 @@ def stylize(
         Default: `neuralstyle.load_network`'s.
     seed : int
         Of the noise. The same seed gives the same picture on the same machine.
+    masks : sequence of (ndarray or None), optional
+        For each style, H×W, 0..1: where in the result it is wanted. Any size; it is resized.
+    style_masks : sequence of (ndarray or None), optional
+        For each style, which part of the style picture counts.
     on_step : callable, optional
-        Called with each `Step`, its picture included.
+        Called with each `Step`, its picture as the optimiser has it.
+    on_checkpoint : callable, optional
+        Called with every `checkpoint_every`-th step after the start, its picture as the result would be.
 
     Returns
     -------
@@ -77,30 +87,60 @@ def stylize(
         If a picture or the recipe cannot be used.
     """
     recipe = find_recipe(recipe).in_force()
-    if recipe.iterations < 1:
-        raise InputError(f"--iterations is {recipe.iterations}; it must be 1 or more")
-    content, styles = fit_pictures(recipe, as_image(content), as_images(styles))
+    content, styles = as_image(content), as_images(styles)
     network = network_for(recipe, network or load_network())
     unit = np.float32(recipe.unit)
-    picture = starting_picture(recipe, network, content, styles, seed) / unit
-    run = _Run(recipe, on_step, picture)
-    with WholeLoss(network, recipe, measure_targets(network, recipe, content, styles)) as loss:
-        try:
-            picture = minimize(
-                recipe.optimizer,
-                _InUnits(loss, unit),
-                picture,
-                recipe.iterations,
-                run.report,
-                bounds=(0.0, 255.0 / recipe.unit) if recipe.clip else None,
-            )
-            interrupted = False
-        except KeyboardInterrupt:
-            picture, interrupted = run.last, True
-    if run.best is not None:
-        picture = run.best
-    picture = np.clip(picture * unit, 0, 255)
+    bounds = (0.0, 255.0 / recipe.unit) if recipe.clip else None
+    run = _Run(recipe, on_step, on_checkpoint)
+    picture = None
+    for stage in stages(recipe):
+        if stage.iterations < 1:
+            raise InputError(f"--iterations is {stage.iterations}; it must be 1 or more")
+        fitted, fitted_styles = fit_pictures(stage, content, styles)
+        if picture is None:
+            picture = starting_picture(stage, network, fitted, fitted_styles, seed)
+        else:
+            picture = resize(picture, *fitted.shape[:2], "bicubic")
+        if stage.match_colours:
+            fitted_styles = [match_colours(style, fitted, stage.match_colours) for style in fitted_styles]
+        targets = measure_targets(
+            network,
+            stage,
+            fitted,
+            fitted_styles,
+            _fit_masks(masks, [fitted] * len(styles)),
+            _fit_masks(style_masks, fitted_styles),
+        )
+        run.begin(stage, fitted, picture)
+        with WholeLoss(network, stage, targets) as loss:
+            try:
+                last = minimize(
+                    stage.optimizer,
+                    _InUnits(loss, unit),
+                    picture / unit,
+                    stage.iterations,
+                    run.report,
+                    bounds,
+                )
+                interrupted = False
+            except KeyboardInterrupt:
+                last, interrupted = run.last, True
+        picture = (last if run.best is None else run.best) * unit
+        if interrupted:
+            break
+    picture = run.finished(picture)
     return Result(np.rint(picture).astype(np.uint8), run.history, picture, interrupted)
+
+
+def stages(recipe: Recipe) -> list[Recipe]:
+    """The runs that a recipe consists of: one, or one for each of its scales, from coarse to fine."""
+    if not recipe.scales:
+        return [recipe]
+    counts = recipe.scale_iterations or (recipe.iterations,) * len(recipe.scales)
+    return [
+        replace(recipe, content_size=size, iterations=count)
+        for size, count in zip(recipe.scales, counts, strict=True)
+    ]
 
 
 class _InUnits:
@@ -120,26 +160,66 @@ class _InUnits:
 class _Run:
     """What is kept while the optimiser works: the history, the last picture, the best checkpoint."""
 
-    def __init__(self, recipe: Recipe, on_step: Callable[[Step], None] | None, start: np.ndarray) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        on_step: Callable[[Step], None] | None,
+        on_checkpoint: Callable[[Step], None] | None,
+    ) -> None:
         self.history: list[Step] = []
-        self.last = start
+        self._unit = np.float32(recipe.unit)
+        self._on_step, self._on_checkpoint = on_step, on_checkpoint
+        self._began = time.perf_counter()
+
+    def begin(self, stage: Recipe, content: np.ndarray, picture: np.ndarray) -> None:
+        """Start a stage: iterations go on counting, the best picture is looked for anew."""
+        self._stage, self._content = stage, content
+        self._first = self.history[-1].iteration if self.history else 0
+        self.last = picture / self._unit
         self.best: np.ndarray | None = None
         self._best_total = np.inf
-        self._recipe, self._on_step = recipe, on_step
-        self._began = time.perf_counter()
 
     def report(
         self, iteration: int, losses: dict[str, float], picture: np.ndarray, state: dict[str, np.ndarray]
     ) -> None:
-        step = Step(iteration, time.perf_counter() - self._began, **losses)
+        """Take note of a picture in the optimiser's range, and pass it on in pixel values."""
+        step = Step(self._first + iteration, time.perf_counter() - self._began, **losses)
         self.history.append(step)
         self.last = picture
-        every = self._recipe.checkpoint_every
-        checkpoint = iteration == self._recipe.iterations or (every and iteration and iteration % every == 0)
-        if self._recipe.keep_best and checkpoint and step.total < self._best_total:
-            self.best, self._best_total = picture.copy(), step.total
+        every = self._stage.checkpoint_every
+        checkpoint = bool(every) and iteration > 0 and iteration % every == 0
+        if self._stage.keep_best and (checkpoint or iteration == self._stage.iterations):
+            if step.total < self._best_total:
+                self.best, self._best_total = picture.copy(), step.total
         if self._on_step is not None:
-            self._on_step(replace(step, picture=picture * np.float32(self._recipe.unit)))
+            self._on_step(replace(step, picture=picture * self._unit))
+        if self._on_checkpoint is not None and checkpoint:
+            self._on_checkpoint(replace(step, picture=self.finished(picture * self._unit)))
+
+    def finished(self, picture: np.ndarray) -> np.ndarray:
+        """A picture as the user gets it: within 0..255, with the content's colours if wanted."""
+        picture = np.clip(picture, 0, 255)
+        if self._stage.keep_colours:
+            picture = keep_colours(picture, self._content, self._stage.keep_colours)
+        return picture
+
+
+def _fit_masks(masks: Masks, pictures: list[np.ndarray]) -> Masks:
+    if masks is None:
+        return None
+    if len(masks) != len(pictures):
+        raise InputError(f"there are {len(masks)} masks for {len(pictures)} style pictures")
+    return [
+        mask if mask is None else _resize_mask(mask, *picture.shape[:2])
+        for mask, picture in zip(masks, pictures, strict=True)
+    ]
+
+
+def _resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    mask = np.asarray(mask, np.float32)
+    if not mask.any():
+        raise InputError("a mask is black everywhere; it needs white where the style is wanted")
+    return resize(np.repeat(mask[..., np.newaxis], 3, axis=2), height, width)[..., 0]
 
 
 def fit_pictures(
