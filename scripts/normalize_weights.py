@@ -1,0 +1,115 @@
+#!/usr/bin/env python
+"""Make the normalised network of Gatys et al. from any VGG: every filter with a mean activation of 1.
+
+Each filter's weights and bias are divided by its mean activation over pictures and positions, and the
+next layer's weights multiplied with it: the network computes the same as before, up to a factor per
+channel. Pooling takes the average, as in the paper (CVPR 2016, section 2). The recipe `gatys` does this by
+itself with the same photographs; this script is for other pictures, and for other programs.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from neuralstyle.files import InputError, check_writable
+from neuralstyle.quiet import quiet_import
+
+
+def main() -> None:
+    """Parse the command line, take the means, write the file."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n")[1])
+    parser.add_argument(
+        "--network",
+        metavar="FILE",
+        help="weights of VGG-19 or VGG-16, .mat or .h5; default: the shipped ones",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="folder of photographs, the more and the more colourful the better; larger ones are shrunk to "
+        "384 pixels; default: photographs that come with scikit-image",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE.mat", required=True, help="file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    options = parser.parse_args()
+    try:
+        normalize_weights(options.network, options.pictures, options.output, options.overwrite)
+    except InputError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: stopped; nothing was written\n")
+
+
+def normalize_weights(source: str | None, folder: Path | None, output: Path, overwrite: bool) -> None:
+    """Read a network, normalise it and write it, with a progress bar over the pictures."""
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise InputError(f"{output}: exists already; --overwrite replaces it")
+    files = picture_files(folder) if folder else []
+
+    from neuralstyle.networks import load_network
+    from neuralstyle.networks.matconvnet import write_matconvnet
+
+    network = load_network(source)
+    if network.normalized:
+        raise InputError(f"{network.path}: is normalised already")
+    with quiet_import():
+        from neuralstyle.normalize import PHOTOGRAPHS, mean_activations, photographs, rescale
+
+    from tqdm import tqdm
+
+    if folder:
+        bar = tqdm(readable(files), total=len(files), unit="picture")
+    else:
+        bar = tqdm(photographs(), total=3 * len(PHOTOGRAPHS), unit="picture")
+    with bar:
+        means = mean_activations(network, bar)
+    silent = {name: int(hardly_fires(mean).sum()) for name, mean in means.items()}
+    if any(silent.values()):
+        layers = ", ".join(f"{count} of {name}" for name, count in silent.items() if count)
+        print(
+            f"{Path(sys.argv[0]).name}: filters that hardly fire on these pictures: {layers}; "
+            "on others they may drown the rest, so take more pictures, of all colours",
+            file=sys.stderr,
+        )
+    write_matconvnet(rescale(network, means), output)
+    print(f"{output}: {output.stat().st_size} bytes")
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The files of a folder, in the order of their names."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
+    if not files:
+        raise InputError(f"{folder}: is empty; put photographs into it")
+    return files
+
+
+def readable(files: list[Path]) -> Iterator[np.ndarray]:
+    """The pictures among files; each file that cannot be read is named."""
+    from tqdm import tqdm
+
+    from neuralstyle.normalize import moderate
+
+    for file in files:
+        try:
+            picture = moderate(file)
+        except InputError as error:
+            tqdm.write(f"{Path(sys.argv[0]).name}: left out: {error}", file=sys.stderr)
+        else:
+            yield picture
+
+
+def hardly_fires(mean: np.ndarray) -> np.ndarray:
+    """Which filters have less than a thousandth of their layer's median mean activation."""
+    return mean < np.median(mean) / 1000
+
+
+if __name__ == "__main__":
+    main()
