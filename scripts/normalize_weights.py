@@ -107,8 +107,8 @@ def readable(files: list[Path]) -> Iterator[np.ndarray]:
 
 
 def hardly_fires(mean: np.ndarray) -> np.ndarray:
-    """Which filters have less than a thousandth of their layer's median mean activation."""
-    return mean < np.median(mean) / 1000
+    """Which filters have less than 1/10,000 of their layer's median mean activation."""
+    return mean < np.median(mean) / 10_000
 
 
 if __name__ == "__main__":

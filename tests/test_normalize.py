@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from conftest import random_weights
 from PIL import Image
 
-from conftest import random_weights
 from neuralstyle import features
 from neuralstyle.files import InputError
 from neuralstyle.networks import load_network
