@@ -8,44 +8,18 @@ import tensorflow as tf
 
 from neuralstyle import vgg
 from neuralstyle.files import InputError
-from neuralstyle.graphs import held, open_session
+from neuralstyle.graphs import Machine, held, new_graph, open_session
 from neuralstyle.images import as_image
+from neuralstyle.memory import choose_tile
 from neuralstyle.networks import Network, load_network
-from neuralstyle.objectives import Objective, Piece, content, style, total_variation
+from neuralstyle.normalize import normalized_network
+from neuralstyle.objectives import Piece, objective
 from neuralstyle.recipes import Recipe, find_recipe
 from neuralstyle.targets import Targets, measure
+from neuralstyle.tiles import TileInput, cut
 
 Pictures = np.ndarray | str | Path | Sequence[np.ndarray | str | Path]
 Masks = Sequence[np.ndarray | None] | None
-
-
-def objective(recipe: Recipe, styles: int = 1) -> Objective:
-    """The objective of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    styles : int
-        How many style pictures there are.
-
-    Returns
-    -------
-    Objective
-
-    Raises
-    ------
-    InputError
-        If the recipe names a formula that does not exist, or has weights for another number of styles.
-    """
-    blend = recipe.style_blend or (1.0,) * styles
-    if len(blend) != styles:
-        raise InputError(f"--style-blend-weights has {len(blend)} weights for {styles} style pictures")
-    blend = tuple(weight / sum(blend) for weight in blend)
-    return (
-        recipe.content_weight * content(recipe.content_layers, recipe.content_formula)
-        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend)
-        + recipe.tv_weight * total_variation(recipe.tv_formula, recipe.unit)
-    )
 
 
 def measure_targets(
@@ -55,6 +29,9 @@ def measure_targets(
     styles: Sequence[np.ndarray],
     masks: Masks = None,
     style_masks: Masks = None,
+    tile: int | None = None,
+    style_tiles: Sequence[int | None] | None = None,
+    machine: Machine | None = None,
 ) -> Targets:
     """What a picture is measured against under a recipe; see `neuralstyle.targets.measure`.
 
@@ -67,8 +44,8 @@ def measure_targets(
         H×W×3, float32, RGB, 0..255.
     styles : sequence of ndarray
         Of any size.
-    masks, style_masks : sequence of (ndarray or None), optional
-        As in `neuralstyle.targets.measure`.
+    masks, style_masks, tile, style_tiles, machine
+        As in `neuralstyle.targets.measure`; the masks are those of the generated and the style pictures.
     """
     return measure(
         network,
@@ -80,11 +57,16 @@ def measure_targets(
         recipe.padding,
         masks,
         style_masks,
+        tile,
+        style_tiles,
+        machine,
     )
 
 
 def network_for(recipe: Recipe, network: Network) -> Network:
-    """The network as a recipe computes with it."""
+    """The network as a recipe computes with it: normalised, or mirrored, where the recipe says so."""
+    if recipe.normalized_network:
+        network = normalized_network(network)
     return network.transposed() if recipe.transpose_kernels else network
 
 
@@ -98,11 +80,22 @@ class WholeLoss:
     network : Network
     recipe : Recipe
     targets : Targets
+    machine : neuralstyle.graphs.Machine, optional
+
+    Attributes
+    ----------
+    graph : tf.Graph
+    tile : None
+        A whole picture has no tiles.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, targets: Targets) -> None:
-        graph = tf.Graph()
-        with graph.as_default():
+    tile = None
+
+    def __init__(
+        self, network: Network, recipe: Recipe, targets: Targets, machine: Machine | None = None
+    ) -> None:
+        with new_graph(machine) as graph:
+            self.graph = graph
             self._picture = tf.compat.v1.placeholder(
                 tf.float32, (targets.height, targets.width, 3), name="picture"
             )
@@ -126,7 +119,7 @@ class WholeLoss:
             wanted = objective(recipe, len(targets.styles))
             self._losses = wanted.losses(wanted.statistics(piece), targets)
             (self._gradient,) = tf.gradients(self._losses["total"], [self._picture])
-        self._session = open_session(graph)
+        self._session = open_session(graph, machine)
 
     def __enter__(self) -> "WholeLoss":
         return self
@@ -136,8 +129,7 @@ class WholeLoss:
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; no gradient is computed."""
-        losses = self._session.run(self._losses, {self._picture: picture})
-        return {name: float(value) for name, value in losses.items()}
+        return _floats(self._session.run(self._losses, {self._picture: picture}))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """The losses of a picture and the derivative of the total with respect to its pixel values.
@@ -145,7 +137,154 @@ class WholeLoss:
         Both come from one run of the graph.
         """
         losses, gradient = self._session.run([self._losses, self._gradient], {self._picture: picture})
-        return {name: float(value) for name, value in losses.items()}, gradient
+        return _floats(losses), gradient
+
+
+class TiledLoss:
+    """The loss of a picture computed tile by tile, with the gradient that `WholeLoss` has.
+
+    The memory it takes is that of one tile, whatever the size of the picture; `neuralstyle.tiles` has
+    the derivation. A context manager: the session closes with the block.
+
+    Parameters
+    ----------
+    network : Network
+    recipe : Recipe
+    targets : Targets
+    tile : int
+        The longest side of a tile, in pixels, without its halo.
+    machine : neuralstyle.graphs.Machine, optional
+
+    Raises
+    ------
+    InputError
+        If the tile's size is not positive, or the recipe asks for something that is no function of sums
+        over positions: normalised gradients.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: Recipe,
+        targets: Targets,
+        tile: int,
+        machine: Machine | None = None,
+    ) -> None:
+        wanted = objective(recipe, len(targets.styles))
+        self._tiles = cut(network, targets.height, targets.width, targets.sizes, recipe.padding, tile)
+        with new_graph(machine) as graph:
+            self._input = TileInput(network, targets.sizes, recipe.pooling, recipe.padding)
+            pixels = self._input.pixels
+            piece = Piece(
+                # A slice that would go beyond the picture's border ends there.
+                pixels=self._input.region[pixels[0] : pixels[1] + 1, pixels[2] : pixels[3] + 1],
+                height=pixels[1] - pixels[0],
+                width=pixels[3] - pixels[2],
+                features=self._input.features,
+                content=self._input.owned(targets.content),
+                masks=[
+                    style.masks
+                    and self._input.owned(
+                        {layer: mask[:, :, np.newaxis] for layer, mask in style.masks.items()}
+                    )
+                    for style in targets.styles
+                ],
+            )
+            self._statistics = wanted.statistics(piece)
+            self._sums = {
+                name: tf.compat.v1.placeholder(tf.float32, statistic.shape)
+                for name, statistic in self._statistics.items()
+            }
+            self._losses = wanted.losses(self._sums, targets)
+            self._slopes = tf.gradients(self._losses["total"], list(self._sums.values()))
+            self._given_slopes = [tf.compat.v1.placeholder(tf.float32, slope.shape) for slope in self._slopes]
+            (self._region_gradient,) = tf.gradients(
+                list(self._statistics.values()), [self._input.region], grad_ys=self._given_slopes
+            )
+        self._session = open_session(graph, machine)
+
+    def __enter__(self) -> "TiledLoss":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._session.close()
+
+    def _add_up(self, picture: np.ndarray) -> dict[tf.Tensor, np.ndarray]:
+        """The first pass: the sums of the whole picture, for the placeholders that take them."""
+        sums = {name: np.zeros(given.shape, np.float64) for name, given in self._sums.items()}
+        for tile in self._tiles:
+            found = self._session.run(self._statistics, self._input.feed(picture, tile))
+            for name, value in found.items():
+                sums[name] += value
+        return {self._sums[name]: value for name, value in sums.items()}
+
+    def losses(self, picture: np.ndarray) -> dict[str, float]:
+        """The losses of a picture, H×W×3, float32, RGB, 0..255; only the first pass is made."""
+        return _floats(self._session.run(self._losses, self._add_up(picture)))
+
+    def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        """The losses of a picture and the derivative of the total with respect to its pixel values."""
+        losses, slopes = self._session.run([self._losses, self._slopes], self._add_up(picture))
+        slopes = dict(zip(self._given_slopes, slopes, strict=True))
+        gradient = np.zeros_like(picture)
+        for tile in self._tiles:
+            feed = self._input.feed(picture, tile) | slopes
+            part = tile.region.of(gradient)
+            part += self._session.run(self._region_gradient, feed)
+        return _floats(losses), gradient
+
+
+def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
+    return {name: float(value) for name, value in losses.items()}
+
+
+def open_loss(
+    network: Network,
+    recipe: Recipe,
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    masks: Masks = None,
+    style_masks: Masks = None,
+    tile: int | str | None = None,
+    machine: Machine | None = None,
+) -> WholeLoss | TiledLoss:
+    """Measure the targets of a recipe, and open the loss of a picture of the content picture's size.
+
+    Parameters
+    ----------
+    network : Network
+        As `network_for` gives it.
+    recipe : Recipe
+    content : ndarray
+        H×W×3, float32, RGB, 0..255.
+    styles : sequence of ndarray
+        Of any size.
+    masks, style_masks : sequence of (ndarray or None), optional
+        As in `neuralstyle.targets.measure`.
+    tile : int, "auto" or None
+        The longest side of a tile in pixels; None takes pictures whole; "auto" takes them whole where
+        they fit into the memory that is free, and in tiles otherwise (`neuralstyle.memory.choose_tile`).
+    machine : neuralstyle.graphs.Machine, optional
+
+    Returns
+    -------
+    WholeLoss or TiledLoss
+        A context manager.
+
+    Raises
+    ------
+    InputError
+        If the recipe names a layer or formula that does not exist, or does not go with tiles.
+    """
+    size, *style_sizes = (
+        choose_tile(network, recipe, *picture.shape[:2], tile) for picture in (content, *styles)
+    )
+    targets = measure_targets(
+        network, recipe, content, styles, masks, style_masks, size, style_sizes, machine
+    )
+    if size is None:
+        return WholeLoss(network, recipe, targets, machine)
+    return TiledLoss(network, recipe, targets, size, machine)
 
 
 def loss_and_gradient(
@@ -154,6 +293,8 @@ def loss_and_gradient(
     styles: Pictures,
     recipe: Recipe | str,
     network: Network | None = None,
+    *,
+    tile: int | str | None = None,
 ) -> tuple[dict[str, float], np.ndarray]:
     """The losses of a picture under a recipe, and the gradient of their total.
 
@@ -170,6 +311,9 @@ def loss_and_gradient(
     recipe : Recipe or str
     network : Network, optional
         Default: `neuralstyle.load_network`'s.
+    tile : int, "auto" or None
+        The longest side of a tile in pixels; None takes pictures whole; "auto" takes them whole where
+        they fit into the memory that is free, and in tiles otherwise. The result is the same.
 
     Returns
     -------
@@ -182,7 +326,8 @@ def loss_and_gradient(
     Raises
     ------
     InputError
-        If a picture cannot be used, or the recipe names a layer or formula that does not exist.
+        If a picture cannot be used, the recipe names a layer or formula that does not exist, or it does
+        not go with tiles.
     """
     recipe = find_recipe(recipe).in_force()
     image, content, styles = as_image(image), as_image(content), as_images(styles)
@@ -192,7 +337,7 @@ def loss_and_gradient(
             f"{content.shape[1]}×{content.shape[0]}; they must have one size"
         )
     network = network_for(recipe, network or load_network())
-    with WholeLoss(network, recipe, measure_targets(network, recipe, content, styles)) as loss:
+    with open_loss(network, recipe, content, styles, tile=tile) as loss:
         return loss.losses_and_gradient(image)
 
 

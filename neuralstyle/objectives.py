@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.gram import gram_matrix
+from neuralstyle.recipes import Recipe
 from neuralstyle.targets import Targets
 
 Sums = dict[str, tf.Tensor]
@@ -361,3 +362,39 @@ def total_variation(formula: str = "mean-squares", unit: float = 1.0) -> Objecti
         return value_of(sums, targets.height, targets.width)
 
     return Objective((Term("tv", 1.0, lambda piece: sums_of(piece, unit), value),))
+
+
+# --- a recipe's -------------------------------------------------------------------------------------
+
+
+def objective(recipe: Recipe, styles: int = 1) -> Objective:
+    """The objective of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    styles : int
+        How many style pictures there are.
+
+    Returns
+    -------
+    Objective
+
+    Raises
+    ------
+    InputError
+        If the recipe names a formula that does not exist, has weights for another number of styles, or
+        has no weight but 0.
+    """
+    blend = recipe.style_blend or (1.0,) * styles
+    if len(blend) != styles:
+        raise InputError(f"--style-blend-weights has {len(blend)} weights for {styles} style pictures")
+    blend = tuple(weight / sum(blend) for weight in blend)
+    wanted = (
+        recipe.content_weight * content(recipe.content_layers, recipe.content_formula)
+        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend)
+        + recipe.tv_weight * total_variation(recipe.tv_formula, recipe.unit)
+    )
+    if not wanted.terms:
+        raise InputError("--content-weight, --style-weight and --tv-weight are all 0: nothing is wanted")
+    return wanted

@@ -1,15 +1,16 @@
 """What the generated picture is measured against, computed once in graphs of their own."""
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import tensorflow as tf
 
 from neuralstyle import masks, vgg
 from neuralstyle.gram import gram_matrix
-from neuralstyle.graphs import open_session
+from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.networks import Network
+from neuralstyle.tiles import TileInput, cut
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def measure(
     padding: str = "SAME",
     picture_masks: Sequence[np.ndarray | None] | None = None,
     style_masks: Sequence[np.ndarray | None] | None = None,
+    tile: int | None = None,
+    style_tiles: Sequence[int | None] | None = None,
+    machine: Machine | None = None,
 ) -> Targets:
     """Compute everything that a generated picture is measured against.
 
@@ -85,6 +89,12 @@ def measure(
         For each style, H×W, 0..1: where in the generated picture it is wanted.
     style_masks : sequence of (ndarray or None), optional
         For each style, the part of the style picture that counts, at the style picture's size.
+    tile : int, optional
+        Take the content picture in tiles of so many pixels, and keep its activations in a file on
+        disk, which memory holds as much of as there is room for.
+    style_tiles : sequence of (int or None), optional
+        For each style picture, the size of tiles to take it in.
+    machine : neuralstyle.graphs.Machine, optional
 
     Returns
     -------
@@ -95,7 +105,14 @@ def measure(
     targets = []
     for index, picture in enumerate(styles):
         target = _style_target(
-            network, picture, style_layers, pooling, padding, style_masks[index] if style_masks else None
+            network,
+            picture,
+            style_layers,
+            pooling,
+            padding,
+            style_masks[index] if style_masks else None,
+            style_tiles[index] if style_tiles else None,
+            machine,
         )
         mask = picture_masks[index] if picture_masks else None
         if mask is not None:
@@ -105,9 +122,45 @@ def measure(
         height,
         width,
         vgg.sizes(network, height, width, content_layers + style_layers, padding),
-        vgg.features(network, content, content_layers, pooling, padding) if content_layers else {},
+        _content_target(network, content, content_layers, pooling, padding, tile, machine)
+        if content_layers
+        else {},
         tuple(targets),
     )
+
+
+def _content_target(
+    network: Network,
+    content: np.ndarray,
+    layers: tuple[str, ...],
+    pooling: str,
+    padding: str,
+    tile: int | None,
+    machine: Machine | None,
+) -> dict[str, np.ndarray]:
+    """The activations of the content picture; on disk where it is taken in tiles."""
+    height, width = content.shape[:2]
+    shapes = vgg.sizes(network, height, width, layers, padding)
+    activations = {
+        layer: np.empty(shape, np.float32) if tile is None else _on_disk(shape)
+        for layer, shape in shapes.items()
+    }
+    with new_graph(machine) as graph:
+        given = TileInput(network, layers, pooling, padding)
+    with open_session(graph, machine) as session:
+        for piece in cut(network, height, width, layers, padding, tile):
+            found = session.run(given.features, given.feed(content, piece))
+            for layer, values in found.items():
+                piece.owned[layer].of(activations[layer])[...] = values[0]
+    return activations
+
+
+def _on_disk(shape: tuple[int, ...]) -> np.ndarray:
+    """An array in a file that has no name and is gone when nobody holds the array any more."""
+    if 0 in shape:
+        return np.empty(shape, np.float32)
+    with tempfile.TemporaryFile(prefix="neuralstyle-") as file:
+        return np.memmap(file, np.float32, "w+", shape=shape)
 
 
 def _style_target(
@@ -117,18 +170,25 @@ def _style_target(
     pooling: str,
     padding: str,
     style_mask: np.ndarray | None,
+    tile: int | None,
+    machine: Machine | None,
 ) -> StyleTarget:
     """The raw Gram matrices of one style picture; without a mask for the generated picture."""
-    graph = tf.Graph()
-    with graph.as_default():
-        pixels = tf.compat.v1.placeholder(tf.float32, (1, *style.shape))
-        activations = vgg.build(network, pixels, layers, pooling, padding)
+    height, width = style.shape[:2]
+    with new_graph(machine) as graph:
+        given = TileInput(network, layers, pooling, padding)
+        features = given.features
         if style_mask is not None:
             shrunk = masks.shrink(network, style_mask, layers, padding)
-            activations = {layer: activations[layer] * shrunk[layer][None, :, :, None] for layer in layers}
-        grams = {layer: gram_matrix(activations[layer]) for layer in layers}
-    with open_session(graph) as session:
-        grams = session.run(grams, {pixels: style[np.newaxis]})
-    positions = {layer: int(np.prod(activations[layer].shape[1:3])) for layer in layers}
+            owned = given.owned({layer: mask[:, :, np.newaxis] for layer, mask in shrunk.items()})
+            features = {layer: features[layer] * owned[layer] for layer in layers}
+        grams = {layer: gram_matrix(features[layer]) for layer in layers}
+    sums = {layer: np.zeros(gram.shape, np.float64) for layer, gram in grams.items()}
+    with open_session(graph, machine) as session:
+        for piece in cut(network, height, width, layers, padding, tile):
+            for layer, gram in session.run(grams, given.feed(style, piece)).items():
+                sums[layer] += gram
+    sizes = vgg.sizes(network, height, width, layers, padding)
+    positions = {layer: sizes[layer][0] * sizes[layer][1] for layer in layers}
     shares = {layer: 1.0 if style_mask is None else float((shrunk[layer] ** 2).mean()) for layer in layers}
-    return StyleTarget(grams, positions, shares)
+    return StyleTarget({layer: gram.astype(np.float32) for layer, gram in sums.items()}, positions, shares)

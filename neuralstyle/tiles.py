@@ -1,0 +1,251 @@
+"""Pictures larger than memory: how a picture is cut into tiles whose gradients add up to its own.
+
+**Two passes.** The loss of a picture x is L(s), where s are sums over positions, a few hundred thousand
+numbers whatever the size of the picture (`neuralstyle.objectives`). Let every position belong to one
+tile k, and let s_k be the sums over the positions of tile k. Then s = Σ s_k, and by the chain rule
+
+    dL/dx = Σ_k (dL/ds) · (ds_k/dx)
+
+So: a first pass runs forward through each tile and adds up s; the loss and d = dL/ds follow from s
+alone; a second pass runs forward through each tile again and backward from d, and adds what it finds to
+the gradient of the picture. No tile needs another tile's activations, and nothing is approximated.
+
+**Which pixels a tile needs.** A layer behind n pooling layers has the stride S = 2ⁿ: its position i
+stands on the pixels iS … (i+1)S − 1, its cell. A 2×2 pooling window joins two cells to one, and looks
+no further. A 3×3 convolution looks one cell further to each side, S pixels. A position of a layer
+therefore depends on the pixels of its cell and on those at most
+
+    R = Σ S · (kernel size − 1)/2    over the convolutions up to that layer
+
+pixels away. For relu5_1 of a VGG-19: 2·1 + 2·2 + 4·4 + 4·8 + 1·16 = 70.
+
+A tile is a rectangle of pixels whose corners are multiples of the deepest stride D in use, or the end of
+the picture. It owns those positions of each layer whose cells begin in it, so that every position is
+owned once. The network runs on the tile's *region*: the tile and a halo of R, rounded up to a multiple
+of D, on each side, clipped at the picture's border. There, every position that the tile owns has the
+value that it has in the whole picture:
+
+- The region begins on a multiple of D, so its pooling windows are the picture's, and its positions have
+  the picture's indices less (begin / S).
+- Where the region ends inside the picture, the network pads with zeros instead of going on. In a layer
+  of reach R this spoils no cell that is R or more pixels from that edge: by induction, a convolution
+  there needs cells of the layer before that are R − S, which is the reach of that layer, from the edge;
+  a pooling window needs cells inside its own. An owned cell is at least the halo away, and R ≤ halo.
+- Where the region ends with the picture, it pads as the whole picture does. An odd last row is padded
+  (SAME) or dropped (VALID) as in the whole picture, because (H − begin)/2 rounds as H/2 does when begin
+  is even. A cell that VALID pooling drops is no position, and nobody owns it.
+
+Total variation counts a pair of pixels for the upper or left one; its other pixel is in the halo, which
+is never less than one pixel.
+
+**What it costs.** Two passes forward and one backward where the whole picture takes one and one: 3/2,
+times the area of regions over that of tiles, (1 + 2·80/1024)² = 1.34 for relu5_1 and tiles of 1024.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from neuralstyle import vgg
+from neuralstyle.files import InputError
+from neuralstyle.networks import Network
+
+#: Pixels on a side where nothing else is asked for: a graph of a region then takes about 3 GB.
+DEFAULT_TILE = 1024
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of a picture or of a layer: rows top … bottom − 1 and columns left … right − 1."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """The part of an array H×W×… that lies in the box; a view."""
+        return array[self.top : self.bottom, self.left : self.right]
+
+    def within(self, outer: "Box", stride: int = 1) -> "Box":
+        """The same box in the coordinates of a box of pixels around it, at a layer's stride."""
+        top, left = outer.top // stride, outer.left // stride
+        return Box(self.top - top, self.bottom - top, self.left - left, self.right - left)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of a picture.
+
+    Attributes
+    ----------
+    pixels : Box
+        The pixels that it owns.
+    region : Box
+        The pixels that the network runs on.
+    owned : mapping of str to Box
+        Layer to the positions that it owns, in the picture's coordinates.
+    owned_in_region : mapping of str to Box
+        The same in the region's.
+    """
+
+    pixels: Box
+    region: Box
+    owned: Mapping[str, Box]
+    owned_in_region: Mapping[str, Box]
+
+
+def strides_and_reach(network: Network, layers: Iterable[str]) -> tuple[dict[str, int], int]:
+    """The stride of layers, and how far beyond its own cell a position of the deepest of them looks.
+
+    Parameters
+    ----------
+    network : Network
+    layers : iterable of str
+        Of the convolutional part.
+
+    Returns
+    -------
+    strides : dict of str to int
+        Layer to stride, in pixels.
+    reach : int
+        In pixels: R in the module's text.
+
+    Raises
+    ------
+    InputError
+        If the network has no such layer, or the layer is fully connected.
+    """
+    layers = tuple(layers)
+    strides, stride, reach = {}, 1, 0
+    for layer in network.up_to(layers):
+        if layer.name.startswith("fc"):
+            raise InputError(f"from {layer.name} on, a layer has no positions; choose layers before it")
+        if layer.kind == "convolution":
+            reach += stride * (layer.kernel.shape[0] // 2)
+        elif layer.kind == "pool":
+            stride *= 2
+        if layer.name in layers:
+            strides[layer.name] = stride
+    return strides, reach
+
+
+def cut(
+    network: Network, height: int, width: int, layers: Iterable[str], padding: str, tile: int | None
+) -> list[Tile]:
+    """Cut a picture into tiles of nearly equal size.
+
+    Parameters
+    ----------
+    network : Network
+    height, width : int
+        Of the picture.
+    layers : iterable of str
+        The layers in use.
+    padding : {"SAME", "VALID"}
+        As in `neuralstyle.vgg.build`.
+    tile : int or None
+        The longest side that a tile may have, in pixels, without its halo; at least the deepest stride
+        is taken. None: one tile, the whole picture.
+
+    Returns
+    -------
+    list of Tile
+        Row by row.
+
+    Raises
+    ------
+    InputError
+        If the tile's size is not positive, or as `strides_and_reach`.
+    """
+    layers = tuple(layers)
+    if tile is not None and tile < 1:
+        raise InputError(f"--tile is {tile}; it must be 1 or more pixels")
+    strides, reach = strides_and_reach(network, layers)
+    deepest = max(strides.values(), default=1)
+    halo = _up(max(reach, 1), deepest)
+    sizes = vgg.sizes(network, height, width, layers, padding)
+
+    def spans(length: int) -> list[tuple[int, int]]:
+        if tile is None:
+            return [(0, length)]
+        count = -(-length // max(deepest, tile // deepest * deepest))
+        step = _up(-(-length // count), deepest)
+        return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
+
+    def build(top: int, bottom: int, left: int, right: int) -> Tile:
+        region = Box(
+            max(top - halo, 0), min(bottom + halo, height), max(left - halo, 0), min(right + halo, width)
+        )
+        owned = {
+            layer: Box(
+                top // stride,
+                min(-(-bottom // stride), sizes[layer][0]),
+                left // stride,
+                min(-(-right // stride), sizes[layer][1]),
+            )
+            for layer, stride in strides.items()
+        }
+        inner = {layer: box.within(region, strides[layer]) for layer, box in owned.items()}
+        return Tile(Box(top, bottom, left, right), region, owned, inner)
+
+    return [build(*rows, *columns) for rows in spans(height) for columns in spans(width)]
+
+
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+class TileInput:
+    """What a graph that runs tile by tile is fed with, and the activations that the tile owns.
+
+    Made inside a graph; the same graph takes every tile, whatever its size.
+
+    Attributes
+    ----------
+    region : tf.Tensor
+        H×W×3, float32, RGB, 0..255: the pixels of a tile's region.
+    pixels : tf.Tensor
+        Top, bottom, left and right of the tile itself in its region.
+    features : dict of str to tf.Tensor
+        Layer to activations 1×h×w×C at the positions that the tile owns.
+    """
+
+    def __init__(self, network: Network, layers: Iterable[str], pooling: str, padding: str) -> None:
+        layers = tuple(layers)
+        self.region = tf.compat.v1.placeholder(tf.float32, (None, None, 3), name="region")
+        self.pixels = tf.compat.v1.placeholder(tf.int32, (4,), name="pixels")
+        self._boxes = {
+            layer: tf.compat.v1.placeholder(tf.int32, (4,), name=f"owned_{layer}") for layer in layers
+        }
+        self._arrays: list[tuple[dict[str, tf.Tensor], Mapping[str, np.ndarray]]] = []
+        whole = vgg.build(network, self.region[tf.newaxis], layers, pooling, padding)
+        self.features = {layer: _inside(whole[layer], box) for layer, box in self._boxes.items()}
+
+    def owned(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
+        """The parts of arrays that the tile owns: layer to h×w×C for the picture, to 1×h×w×C here."""
+        inputs = {
+            layer: tf.compat.v1.placeholder(tf.float32, (1, None, None, array.shape[-1]))
+            for layer, array in arrays.items()
+        }
+        self._arrays.append((inputs, arrays))
+        return inputs
+
+    def feed(self, picture: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
+        """What to feed for one tile of a picture."""
+        feed: dict[tf.Tensor, object] = {
+            self.region: tile.region.of(picture),
+            self.pixels: astuple(tile.pixels.within(tile.region)),
+        }
+        for layer, box in self._boxes.items():
+            feed[box] = astuple(tile.owned_in_region[layer])
+        for inputs, arrays in self._arrays:
+            for layer, given in inputs.items():
+                feed[given] = tile.owned[layer].of(arrays[layer])[np.newaxis]
+        return feed
+
+
+def _inside(features: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+    return features[:, box[0] : box[1], box[2] : box[3]]

@@ -1,0 +1,173 @@
+"""Tiled losses and gradients against those of the whole picture."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import neuralstyle
+from neuralstyle import RECIPES, vgg
+from neuralstyle.graphs import new_graph, open_session
+from neuralstyle.loss import TiledLoss, WholeLoss, measure_targets, open_loss
+from neuralstyle.tiles import Box, cut, strides_and_reach
+
+
+@pytest.fixture(scope="module")
+def pictures(photograph):
+    """A generated picture, a content picture of its odd size, and a style picture of another odd size."""
+    rng = np.random.default_rng(5)
+    content = photograph[100:233, 100:231]
+    image = np.clip(photograph[60:193, 120:251] + rng.normal(0, 20, content.shape), 0, 255)
+    style = photograph[:85, 200:299].transpose(1, 0, 2)[:, :, ::-1]
+    return image.astype(np.float32), content, np.ascontiguousarray(style)
+
+
+def for_tests(name):
+    """The recipe on the network as it is; normalised weights have a test of their own."""
+    return replace(RECIPES[name], normalized_network=False)
+
+
+def assert_same(whole, tiled):
+    (losses, gradient), (tiled_losses, tiled_gradient) = whole, tiled
+    for name, value in losses.items():
+        assert tiled_losses[name] == pytest.approx(value, rel=1e-5), name
+    assert np.abs(tiled_gradient - gradient).max() < 1e-4 * np.abs(gradient).max()
+
+
+# --- the same result --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_tiles_give_the_gradient_of_the_whole_picture(shipped_network, pictures, name):
+    image, content, style = pictures
+    recipe = for_tests(name)
+    # One set of targets, so that only the gradients differ.
+    targets = measure_targets(shipped_network, recipe, content, [style])
+    with WholeLoss(shipped_network, recipe, targets) as loss:
+        whole = loss.losses_and_gradient(image)
+    with TiledLoss(shipped_network, recipe, targets, 64) as loss:
+        assert_same(whole, loss.losses_and_gradient(image))
+
+
+@pytest.mark.parametrize("tile", [1, 50, 1000])
+def test_any_tile_gives_the_same(small_network, pictures, tile):
+    image, content, style = pictures
+    image, content = image[:65, :75], content[:65, :75]
+    whole = neuralstyle.loss_and_gradient(image, content, style, "cookbook", small_network)
+    assert_same(
+        whole, neuralstyle.loss_and_gradient(image, content, style, "cookbook", small_network, tile=tile)
+    )
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize(("height", "width"), [(97, 33), (64, 129), (47, 112)])
+def test_any_size_gives_the_same_where_the_last_tile_is_a_few_pixels(
+    small_network, pictures, height, width, pooling, padding
+):
+    image, content, style = pictures
+    recipe = replace(RECIPES["cookbook"], pooling=pooling, padding=padding)
+    image, content = image[:height, :width], content[:height, :width]
+    whole = neuralstyle.loss_and_gradient(image, content, style, recipe, small_network)
+    tiled = neuralstyle.loss_and_gradient(image, content, style, recipe, small_network, tile=32)
+    assert_same(whole, tiled)
+
+
+def test_masks_and_several_styles_give_the_same(small_network, pictures):
+    image, content, style = pictures
+    rng = np.random.default_rng(1)
+    mask = rng.uniform(size=content.shape[:2]).astype(np.float32)
+    style_mask = rng.uniform(size=style.shape[:2]).astype(np.float32)
+    styles = [style, style[::-1], style[:, ::-1] * 0.5]
+    recipe = replace(RECIPES["neural-style"], style_blend=(1.0, 2.0, 3.0))
+
+    def result(tile):
+        with open_loss(
+            small_network, recipe, content, styles, [mask, None, 1 - mask], [None, None, style_mask], tile
+        ) as loss:
+            return loss.losses_and_gradient(image)
+
+    assert_same(result(None), result(48))
+
+
+def test_losses_alone_are_those_that_come_with_the_gradient(small_network, pictures):
+    image, content, style = pictures
+    with open_loss(small_network, RECIPES["cookbook"], content, [style], tile=48) as loss:
+        assert loss.losses(image) == loss.losses_and_gradient(image)[0]
+
+
+def test_total_variation_alone_needs_no_layer(small_network, pictures):
+    recipe = replace(RECIPES["cookbook"], content_weight=0.0, style_weight=0.0)
+    whole = neuralstyle.loss_and_gradient(*pictures, recipe, small_network)
+    assert_same(whole, neuralstyle.loss_and_gradient(*pictures, recipe, small_network, tile=40))
+
+
+def test_targets_are_the_same_in_tiles(small_network, pictures):
+    _, content, style = pictures
+    recipe = RECIPES["tensorflow-tutorial"]
+    whole = measure_targets(small_network, recipe, content, [style])
+    tiled = measure_targets(small_network, recipe, content, [style], tile=32, style_tiles=[16])
+    for layer, activations in whole.content.items():
+        np.testing.assert_allclose(tiled.content[layer], activations, rtol=1e-4, atol=1e-3)
+    for layer, gram in whole.styles[0].grams.items():
+        np.testing.assert_allclose(tiled.styles[0].grams[layer], gram, rtol=1e-4)
+
+
+# --- what tiles are ---------------------------------------------------------------------------------
+
+LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_2", "relu5_1"]
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize(
+    ("height", "width", "tile"), [(133, 150, 32), (64, 64, 100), (97, 33, 1), (90, 70, None)]
+)
+def test_every_position_is_owned_once(small_network, height, width, padding, tile):
+    sizes = vgg.sizes(small_network, height, width, LAYERS, padding)
+    counts = {layer: np.zeros(size[:2], int) for layer, size in sizes.items()}
+    pixels = np.zeros((height, width), int)
+    for piece in cut(small_network, height, width, LAYERS, padding, tile):
+        piece.pixels.of(pixels)[...] += 1
+        for layer, box in piece.owned.items():
+            box.of(counts[layer])[...] += 1
+    assert (pixels == 1).all()
+    for layer, count in counts.items():
+        assert (count == 1).all(), layer
+
+
+def test_tiles_are_of_nearly_equal_size(small_network):
+    tiles = cut(small_network, 1100, 1024, LAYERS, "SAME", 1024)
+    assert [tile.pixels for tile in tiles] == [Box(0, 560, 0, 1024), Box(560, 1100, 0, 1024)]
+    assert [tile.region for tile in tiles] == [Box(0, 640, 0, 1024), Box(480, 1100, 0, 1024)]
+
+
+@pytest.mark.parametrize("layer", ["conv1_1", "relu2_2", "pool3", "relu4_2", "relu5_1"])
+def test_the_reach_is_that_of_the_derivative(small_network, layer):
+    """With positive kernels and no bias every pixel in the receptive field has a positive derivative."""
+    layers = tuple(
+        replace(one, kernel=np.abs(one.kernel), bias=0 * one.bias) if one.kind == "convolution" else one
+        for one in small_network.layers
+    )
+    network = replace(small_network, layers=layers, mean_pixel=np.zeros(3, np.float32))
+    with new_graph() as graph:
+        picture = tf.compat.v1.placeholder(tf.float32, (1, 256, 256, 3))
+        features = vgg.build(network, picture, [layer], "average")[layer]
+        middle = int(features.shape[1]) // 2
+        (slope,) = tf.gradients(features[0, middle, middle], [picture])
+    with open_session(graph) as session:
+        rows = session.run(slope, {picture: np.ones((1, 256, 256, 3))})[0].any(axis=(1, 2)).nonzero()[0]
+    strides, reach = strides_and_reach(network, [layer])
+    cell = middle * strides[layer]
+    assert (rows[0], rows[-1]) == (cell - reach, cell + strides[layer] - 1 + reach)
+
+
+# --- what is refused --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tile", "message"), [(0, "--tile is 0"), (-5, "--tile is -5"), ("large", "unknown tile 'large'")]
+)
+def test_a_tile_that_is_none_is_refused(small_network, pictures, tile, message):
+    with pytest.raises(neuralstyle.InputError, match=message):
+        neuralstyle.loss_and_gradient(*pictures, "cookbook", small_network, tile=tile)
