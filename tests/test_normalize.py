@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -199,9 +200,10 @@ def test_a_network_that_is_normalised_already_is_given_back_as_it_is(small_netwo
 
 
 def run(*arguments):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=300
-    )
+    # What TensorFlow logs is for the script to keep back, not for the settings of whoever runs the tests.
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
 def test_the_script_makes_a_file_from_a_folder_and_names_what_it_leaves_out(small_network, tmp_path):
@@ -214,7 +216,7 @@ def test_the_script_makes_a_file_from_a_folder_and_names_what_it_leaves_out(smal
     done = run("--network", tmp_path / "plain.mat", "--pictures", folder, "--output", tmp_path / "normal.mat")
     assert done.returncode == 0, done.stderr
     assert f"left out: {folder / 'notes.txt'}" in done.stderr
-    assert "TensorFlow" not in done.stderr and "oneDNN" not in done.stderr
+    assert not any(word in done.stderr for word in ("TensorFlow", "oneDNN", "CUDA", "cuda"))
     network = load_network(tmp_path / "normal.mat")
     assert network.normalized
     assert same_bits(network, normalize(small_network, [picture]))
