@@ -94,8 +94,7 @@ class WholeLoss:
     def __init__(
         self, network: Network, recipe: Recipe, targets: Targets, machine: Machine | None = None
     ) -> None:
-        with new_graph(machine) as graph:
-            self.graph = graph
+        with new_graph(machine) as self.graph:
             self._picture = tf.compat.v1.placeholder(
                 tf.float32, (targets.height, targets.width, 3), name="picture"
             )
@@ -119,7 +118,7 @@ class WholeLoss:
             wanted = objective(recipe, len(targets.styles))
             self._losses = wanted.losses(wanted.statistics(piece), targets)
             (self._gradient,) = tf.gradients(self._losses["total"], [self._picture])
-        self._session = open_session(graph, machine)
+        self._session = open_session(self.graph, machine)
 
     def __enter__(self) -> "WholeLoss":
         return self
@@ -160,6 +159,11 @@ class TiledLoss:
     InputError
         If the tile's size is not positive, or the recipe asks for something that is no function of sums
         over positions: normalised gradients.
+
+    Attributes
+    ----------
+    graph : tf.Graph
+    tile : int
     """
 
     def __init__(
@@ -170,9 +174,15 @@ class TiledLoss:
         tile: int,
         machine: Machine | None = None,
     ) -> None:
+        if recipe.normalize_gradients:
+            raise InputError(
+                "--normalize-gradients does not go with tiles, since the norm of a layer's gradient is no "
+                "sum over positions that one pass could give; use --tile none"
+            )
+        self.tile = tile
         wanted = objective(recipe, len(targets.styles))
         self._tiles = cut(network, targets.height, targets.width, targets.sizes, recipe.padding, tile)
-        with new_graph(machine) as graph:
+        with new_graph(machine) as self.graph:
             self._input = TileInput(network, targets.sizes, recipe.pooling, recipe.padding)
             pixels = self._input.pixels
             piece = Piece(
@@ -201,7 +211,7 @@ class TiledLoss:
             (self._region_gradient,) = tf.gradients(
                 list(self._statistics.values()), [self._input.region], grad_ys=self._given_slopes
             )
-        self._session = open_session(graph, machine)
+        self._session = open_session(self.graph, machine)
 
     def __enter__(self) -> "TiledLoss":
         return self

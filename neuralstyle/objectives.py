@@ -73,12 +73,15 @@ class Term:
         `Piece` to named sums over its positions.
     value : callable
         Sums of the whole picture and `Targets` to a scalar.
+    normalize_gradients : bool
+        Whether its gradient is scaled as `_normalized` does it.
     """
 
     name: str
     weight: float
     statistics: Callable[[Piece], Sums]
     value: Callable[[Sums, Targets], tf.Tensor]
+    normalize_gradients: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class Objective:
         """All the sums that the terms need of one piece."""
         sums: Sums = {}
         for term in self.terms:
-            sums.update(term.statistics(piece))
+            own = replace(piece, features=_normalized(piece, term)) if term.normalize_gradients else piece
+            sums.update(term.statistics(own))
         return sums
 
     def losses(self, sums: Sums, targets: Targets) -> dict[str, tf.Tensor]:
@@ -108,6 +112,26 @@ class Objective:
         for term in self.terms:
             losses[term.name] += term.weight * term.value(sums, targets)
         return {"total": losses["content"] + losses["style"] + losses["tv"], **losses}
+
+
+def _normalized(piece: Piece, term: Term) -> dict[str, tf.Tensor]:
+    """The same activations, through which a term's gradient comes back scaled.
+
+    For the gradient g of the term's value with respect to the activations of its layer, weight · g
+    becomes weight · g / (Σ|g| + 1e-8). The value is not touched.
+
+    Source: jcjohnson/neural-style, neural_style.lua, ``-normalize_gradients`` in ContentLoss and
+    StyleLoss.
+    """
+
+    @tf.custom_gradient
+    def unchanged(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(weighted: tf.Tensor) -> tf.Tensor:
+            return weighted / (tf.reduce_sum(tf.abs(weighted)) / abs(term.weight) + 1e-8)
+
+        return tf.identity(features), gradient
+
+    return {layer: unchanged(features) for layer, features in piece.features.items()}
 
 
 def _formula(formulas: Mapping[str, Callable], name: str, what: str) -> Callable:
@@ -131,7 +155,9 @@ CONTENT_FORMULAS: dict[str, Callable[[float], float]] = {
 }
 
 
-def content(layers: Mapping[str, float], formula: str = "mean") -> Objective:
+def content(
+    layers: Mapping[str, float], formula: str = "mean", normalize_gradients: bool = False
+) -> Objective:
     """How far the picture's activations are from the content picture's.
 
     Parameters
@@ -140,6 +166,8 @@ def content(layers: Mapping[str, float], formula: str = "mean") -> Objective:
         Layer to weight.
     formula : str
         A key of `CONTENT_FORMULAS`.
+    normalize_gradients : bool
+        Whether each layer's gradient is scaled to an L1 norm of 1 before its weight is applied.
 
     Returns
     -------
@@ -165,7 +193,7 @@ def content(layers: Mapping[str, float], formula: str = "mean") -> Objective:
             height, width, channels = targets.sizes[layer]
             return factor(height * width * channels) * sums[name]
 
-        return Term("content", weight, statistics, value)
+        return Term("content", weight, statistics, value, normalize_gradients)
 
     return Objective(tuple(term(layer, weight) for layer, weight in layers.items() if weight))
 
@@ -218,6 +246,7 @@ def style(
     layers: Mapping[str, float],
     formula: str = "neural-style",
     blend: Sequence[float] = (1.0,),
+    normalize_gradients: bool = False,
 ) -> Objective:
     """How far the picture's Gram matrices are from the style pictures'.
 
@@ -234,6 +263,9 @@ def style(
         A key of `STYLE_FORMULAS`.
     blend : sequence of float
         The weight of each style picture.
+    normalize_gradients : bool
+        Whether the gradient of each layer and style is scaled to an L1 norm of 1 before its weight is
+        applied.
 
     Returns
     -------
@@ -249,8 +281,8 @@ def style(
 
     def term(layer: str, index: int, weight: float) -> Term:
         def name(masked: bool) -> str:
-            # Styles without masks share one Gram matrix of the picture.
-            return f"gram {layer} {index}" if masked else f"gram {layer}"
+            # Styles share one Gram matrix of the picture where nothing is their own.
+            return f"gram {layer} {index}" if masked or normalize_gradients else f"gram {layer}"
 
         def statistics(piece: Piece) -> Sums:
             mask = piece.masks[index]
@@ -270,7 +302,7 @@ def style(
             wanted = target.grams[layer] / (style_divisor * target.shares[layer])
             return factor * tf.reduce_sum(tf.math.squared_difference(gram, wanted))
 
-        return Term("style", weight, statistics, value)
+        return Term("style", weight, statistics, value, normalize_gradients)
 
     return Objective(
         tuple(
@@ -390,9 +422,10 @@ def objective(recipe: Recipe, styles: int = 1) -> Objective:
     if len(blend) != styles:
         raise InputError(f"--style-blend-weights has {len(blend)} weights for {styles} style pictures")
     blend = tuple(weight / sum(blend) for weight in blend)
+    normalize = recipe.normalize_gradients
     wanted = (
-        recipe.content_weight * content(recipe.content_layers, recipe.content_formula)
-        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend)
+        recipe.content_weight * content(recipe.content_layers, recipe.content_formula, normalize)
+        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend, normalize)
         + recipe.tv_weight * total_variation(recipe.tv_formula, recipe.unit)
     )
     if not wanted.terms:

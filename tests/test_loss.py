@@ -241,3 +241,59 @@ def test_more_styles_than_weights_are_refused(small_network, pictures):
 def test_an_unknown_recipe_is_named(small_network, pictures):
     with pytest.raises(neuralstyle.InputError, match="unknown recipe 'monet'"):
         neuralstyle.loss_and_gradient(*pictures, "monet", small_network)
+
+
+# --- normalised gradients -----------------------------------------------------------------------------
+
+
+def single(layer, kind):
+    """Only one layer of one kind, with a weight that shows."""
+    none = {"content_weight": 0.0, "style_weight": 0.0, "tv_weight": 0.0}
+    return replace(RECIPES["neural-style"], **{**none, f"{kind}_layers": {layer: 1.0}, f"{kind}_weight": 7.0})
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer"), [("content", "relu3_2"), ("style", "relu1_1"), ("style", "relu4_1")]
+)
+def test_a_normalized_gradient_is_divided_by_the_l1_norm_at_its_layer(small_network, pictures, kind, layer):
+    F, P, A = (
+        neuralstyle.features(small_network, picture, [layer])[layer].astype(np.float64)
+        for picture in pictures
+    )
+    if kind == "content":  # d/dF of mean (F−P)²
+        at_layer = 2 * (F - P) / F.size
+    else:  # d/dF of Σ(FᵀF/n − AᵀA/m)² / C²
+        at_layer = 4 / F.size / F.shape[-1] ** 2 * F @ (gram(F) / F.size - gram(A) / A.size)
+    recipe = single(layer, kind)
+    losses, plain = neuralstyle.loss_and_gradient(*pictures, recipe, small_network)
+    normalized = replace(recipe, normalize_gradients=True)
+    same_losses, scaled = neuralstyle.loss_and_gradient(*pictures, normalized, small_network)
+    assert same_losses == losses
+    expected = plain / (np.abs(at_layer).sum() + 1e-8)
+    np.testing.assert_allclose(scaled, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_normalized_gradients_of_layers_and_styles_add_up(small_network, pictures):
+    image, content, style = pictures
+    styles = [style, style[::-1] * 0.5]
+
+    def gradient(**fields):
+        recipe = replace(RECIPES["cookbook"], tv_weight=0.0, normalize_gradients=True, **fields)
+        return neuralstyle.loss_and_gradient(image, content, styles, recipe, small_network)[1]
+
+    # A term alone keeps its share: 1/2 a content layer, and 1/2 a style times 1/2 a layer.
+    content_layers, style_layers = {"relu2_2": 0.5, "relu3_2": 0.5}, {"relu1_1": 0.5, "relu3_1": 0.5}
+    together = gradient(content_layers=content_layers, style_layers=style_layers)
+    alone = [gradient(content_layers={layer: 0.5}, style_weight=0.0) for layer in content_layers]
+    alone += [
+        gradient(content_weight=0.0, style_layers={layer: 0.5}, style_blend=(0.0, 1.0)[::order]) * 0.5
+        for layer in style_layers
+        for order in (1, -1)
+    ]
+    np.testing.assert_allclose(together, sum(alone), atol=1e-3 * np.abs(together).max())
+
+
+def test_normalized_gradients_do_not_go_with_tiles(small_network, pictures):
+    recipe = replace(RECIPES["cookbook"], normalize_gradients=True)
+    with pytest.raises(neuralstyle.InputError, match="does not go with tiles.*--tile none"):
+        neuralstyle.loss_and_gradient(*pictures, recipe, small_network, tile=32)
