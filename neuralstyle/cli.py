@@ -5,23 +5,30 @@ Nothing here imports TensorFlow before the options, the pictures and the weights
 
 import re
 import sys
+import time
 import warnings
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuralstyle import records
 from neuralstyle.files import InputError, check_writable
 from neuralstyle.options import parser, recipe_from
 from neuralstyle.quiet import quiet_import
-from neuralstyle.recipes import RECIPES, find_recipe
+from neuralstyle.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from neuralstyle.checkpoints import Checkpoint
     from neuralstyle.history import Step
+    from neuralstyle.loss import TiledLoss, WholeLoss
+
+#: How much work a run that is killed may lose.
+_SECONDS_BETWEEN_SAVES = 20.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,53 +63,191 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stylize(options: Namespace) -> int:
-    recipe = recipe_from(options)
-    from neuralstyle.images import check_output, example_pair, read_image, write_image
+    recipe, seed, inputs, earlier = _request(options)
+    from neuralstyle.images import read_image, write_image
     from neuralstyle.networks import load_network
 
-    check_output(options.output, options.overwrite, options.bits)
-    tables = _tables(options)
-    for path in tables:
-        _check_table(path, options.overwrite)
-    if options.checkpoint_output:
-        check_output(checkpoint_path(options.checkpoint_output, 0), overwrite=True)
-    example_content, example_style = example_pair()
-    content = read_image(options.content or example_content)
-    styles = [read_image(path) for path in options.styles or [example_style]]
-    masks, style_masks = _masks(options.masks), _masks(options.style_masks)
+    tables = _check_outputs(options)
+    content, styles = read_image(inputs.content), [read_image(path) for path in inputs.styles]
+    masks, style_masks = _read_masks(inputs.masks), _read_masks(inputs.style_masks)
+    _tell_of_profiles([inputs.content, *inputs.styles])
     network = load_network(options.network)
+    if earlier:
+        records.check_network(earlier, network)
     network.up_to([*recipe.content_layers, *recipe.style_layers])
     with quiet_import():
-        from neuralstyle.transfer import stages, stylize
+        from neuralstyle import transfer
+        from neuralstyle.checkpoints import check_same_run, load_checkpoint, save_checkpoint
+        from neuralstyle.graphs import Machine
 
-    def write(path: str | Path, picture: "np.ndarray") -> None:
-        write_image(path, picture, bits=options.bits, quality=options.quality)
+    record = records.make_record(
+        recipe,
+        inputs.content,
+        inputs.styles,
+        network,
+        seed,
+        masks=inputs.masks,
+        style_masks=inputs.style_masks,
+        options={"bits": options.bits, "quality": options.quality},
+    )
+    unfinished = Path(f"{options.output}.unfinished")
+    resume = None
+    if options.resume and unfinished.exists():
+        resume = load_checkpoint(unfinished)
+        check_same_run(unfinished, resume, record)
+
+    def write(path: str | Path, picture: "np.ndarray", text: Mapping[str, str] | None = None) -> None:
+        png = Path(path).suffix.lower() == ".png"
+        write_image(path, picture, bits=options.bits, quality=options.quality, text=text if png else None)
 
     with ExitStack() as stack:
-        on_step = stack.enter_context(_progress(options, sum(stage.iterations for stage in stages(recipe))))
+        on_step = [_progress(stack, options, sum(stage.iterations for stage in transfer.stages(recipe)))]
+        on_checkpoint, on_loss = [], [_tell_of_tiles]
+        if options.checkpoint_output:
+            on_checkpoint.append(
+                lambda step: write(checkpoint_path(options.checkpoint_output, step.iteration), step.picture)
+            )
+        if options.timelapse:
+            from neuralstyle.history import Timelapse
 
-        def on_checkpoint(step: "Step") -> None:
-            if options.checkpoint_output:
-                write(checkpoint_path(options.checkpoint_output, step.iteration), step.picture)
+            film = stack.enter_context(Timelapse(options.timelapse, transfer.result_size(recipe, content)))
+            on_checkpoint.append(lambda step: film.add(step.picture))
+        if options.logdir:
+            from neuralstyle.events import EventWriter
 
-        result = stylize(
+            first = resume.history[-1].iteration + 1 if resume and resume.history else 0
+            events = stack.enter_context(EventWriter(options.logdir, first))
+            on_step.append(events.add_step)
+            on_checkpoint.append(lambda step: events.add_picture(step.iteration, step.picture))
+            on_loss.append(lambda loss: events.add_graph(loss.graph))
+        saved = time.monotonic()
+
+        def on_state(state: "Checkpoint") -> None:
+            nonlocal saved
+            if time.monotonic() - saved >= _SECONDS_BETWEEN_SAVES:
+                save_checkpoint(unfinished, replace(state, record=record))
+                saved = time.monotonic()
+
+        result = transfer.stylize(
             content,
             styles,
             recipe,
             network,
-            seed=options.seed or 0,
+            seed=seed,
             masks=masks,
             style_masks=style_masks,
-            on_step=on_step,
-            on_checkpoint=on_checkpoint,
+            on_step=_each(on_step),
+            on_checkpoint=_each(on_checkpoint),
+            on_state=on_state,
+            on_loss=_each(on_loss),
+            resume=resume,
+            tile=options.tile,
+            machine=Machine(options.threads, options.device),
         )
-    write(options.output, result.picture)
+    record = records.add_result(record, result.step, *result.image.shape[:2])
+    write(options.output, result.picture, records.text_chunk(record))
+    if options.record:
+        records.write_record(options.record, record)
     for path, write_table in tables.items():
         write_table(path, result.history)
     if result.interrupted:
-        done = result.history[-1].iteration
-        print(f"neuralstyle: stopped after {done} iterations, wrote {options.output}", file=sys.stderr)
+        save_checkpoint(unfinished, replace(result.state, record=record))
+        print(
+            f"neuralstyle: stopped after {result.history[-1].iteration} iterations, wrote {options.output}; "
+            "the same command with --resume goes on",
+            file=sys.stderr,
+        )
+    else:
+        unfinished.unlink(missing_ok=True)
     return 0
+
+
+def _request(options: Namespace) -> tuple[Recipe, int, records.Inputs, records.Record | None]:
+    """What is to be done: the recipe, the seed, the picture files, and the record that they come from."""
+    if options.from_record:
+        for name in ("content", "styles", "masks", "style_masks"):
+            if getattr(options, name):
+                raise InputError(f"--{name.replace('_', '-')} does not go with --from-record")
+        record = records.read_record(options.from_record)
+        recipe = recipe_from(options, records.recipe_from_record(record))
+        options.bits, options.quality = record["options"]["bits"], record["options"]["quality"]
+        seed = record["seed"] if options.seed is None else options.seed
+        return recipe, seed, records.inputs_from_record(record), record
+    from neuralstyle.images import example_pair
+
+    example_content, example_style = example_pair()
+    styles = [Path(path) for path in options.styles or [example_style]]
+    inputs = records.Inputs(
+        Path(options.content or example_content),
+        styles,
+        _mask_paths("--masks", options.masks, len(styles)),
+        _mask_paths("--style-masks", options.style_masks, len(styles)),
+    )
+    return recipe_from(options), options.seed or 0, inputs, None
+
+
+def _mask_paths(option: str, paths: Sequence[str] | None, styles: int) -> list[Path | None]:
+    paths = paths or ["all"] * styles
+    if len(paths) != styles:
+        raise InputError(f"{option} has {len(paths)} pictures for {styles} style pictures")
+    return [None if path == "all" else Path(path) for path in paths]
+
+
+def _read_masks(paths: Sequence[Path | None]) -> list["np.ndarray | None"] | None:
+    """Masks H×W, 0..1; None where nothing is masked."""
+    from neuralstyle.images import read_image
+
+    if not any(paths):
+        return None
+    return [None if path is None else read_image(path).mean(axis=2) / 255 for path in paths]
+
+
+def _tell_of_profiles(paths: Sequence[Path]) -> None:
+    from neuralstyle.images import read_profile
+
+    for path in paths:
+        if read_profile(path):
+            print(f"neuralstyle: {path}: its colour profile was applied; the result is sRGB", file=sys.stderr)
+
+
+def _tell_of_tiles(loss: "WholeLoss | TiledLoss") -> None:
+    if loss.tile:
+        print(f"neuralstyle: computing in tiles of {loss.tile} pixels", file=sys.stderr)
+
+
+def _check_outputs(options: Namespace) -> dict[str | Path, Callable]:
+    """Find out, before any work, that everything can be written; what is written from the history."""
+    from neuralstyle import history
+    from neuralstyle.images import check_output
+
+    overwrite = options.overwrite or options.resume
+    check_output(options.output, overwrite, options.bits)
+    if options.checkpoint_output:
+        check_output(checkpoint_path(options.checkpoint_output, 0), overwrite=True, bits=options.bits)
+    folder = Path(options.output).parent
+    tables: dict[str | Path, Callable] = {}
+    if options.history:
+        tables[options.history] = history.write_history
+    if options.progress_write:
+        tables[folder / "progress.txt"] = history.write_history
+    if options.progress_plot:
+        tables[folder / "progress.png"] = history.plot_history
+    for path in (*tables, options.record, options.timelapse):
+        if path:
+            check_writable(path)
+            if Path(path).exists() and not overwrite:
+                raise InputError(f"{path}: exists already; --overwrite replaces it")
+    return tables
+
+
+def _each(callbacks: Sequence[Callable]) -> Callable:
+    """One callback that calls several."""
+
+    def call(argument: object) -> None:
+        for callback in callbacks:
+            callback(argument)
+
+    return call
 
 
 def checkpoint_path(form: str, iteration: int) -> Path:
@@ -128,49 +273,27 @@ def checkpoint_path(form: str, iteration: int) -> Path:
     return Path(path)
 
 
-def _tables(options: Namespace) -> Mapping[str | Path, Callable]:
-    """What is written from the history at the end: paths, and what writes each."""
-    from neuralstyle import history
-
-    tables: dict[str | Path, Callable] = {}
-    if options.history:
-        tables[options.history] = history.write_history
-    return tables
-
-
-def _check_table(path: str | Path, overwrite: bool) -> None:
-    check_writable(path)
-    if Path(path).exists() and not overwrite:
-        raise InputError(f"{path}: exists already; --overwrite replaces it")
-
-
-def _masks(paths: Sequence[str] | None) -> list["np.ndarray | None"] | None:
-    """The mask of each style, H×W, 0..1; None where it is wanted everywhere."""
-    from neuralstyle.images import read_image
-
-    if paths is None:
-        return None
-    return [None if path == "all" else read_image(path).mean(axis=2) / 255 for path in paths]
-
-
-@contextmanager
-def _progress(options: Namespace, iterations: int) -> Iterator[Callable[["Step"], None]]:
+def _progress(stack: ExitStack, options: Namespace, iterations: int) -> Callable[["Step"], None]:
     """A progress bar: iteration, time left, total loss; and the losses in lines, where they are asked for."""
     from tqdm import tqdm
 
-    every = options.print_iterations
-    with tqdm(total=iterations, unit="it", disable=options.quiet, dynamic_ncols=True) as bar:
+    bar = None
 
-        def on_step(step: "Step") -> None:
-            if every and step.iteration % every == 0:
-                bar.write(
-                    f"iteration {step.iteration}: total {step.total:.6g}, content {step.content:.6g}, "
-                    f"style {step.style:.6g}, tv {step.tv:.6g}"
-                )
-            bar.set_postfix_str(f"loss {step.total:.4g}", refresh=False)
-            bar.update(step.iteration - bar.n)
+    def on_step(step: "Step") -> None:
+        nonlocal bar
+        if bar is None:
+            bar = stack.enter_context(
+                tqdm(total=iterations, unit="it", disable=options.quiet, dynamic_ncols=True, file=sys.stderr)
+            )
+        if options.print_iterations and step.iteration % options.print_iterations == 0:
+            bar.write(
+                f"iteration {step.iteration}: total {step.total:.6g}, content {step.content:.6g}, "
+                f"style {step.style:.6g}, tv {step.tv:.6g}"
+            )
+        bar.set_postfix_str(f"loss {step.total:.4g}", refresh=False)
+        bar.update(step.iteration - bar.n)
 
-        yield on_step
+    return on_step
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:

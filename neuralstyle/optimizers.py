@@ -137,6 +137,7 @@ def minimize(
         Clip the picture to this range after each step.
     state : dict, optional
         A state that was reported, to go on from; `first` is the iteration it was reported with.
+        L-BFGS goes on from the best picture, with nothing remembered.
     first : int
 
     Returns
@@ -150,7 +151,8 @@ def minimize(
         If the total loss stops being a finite number.
     """
     if isinstance(optimizer, LBFGS):
-        return _lbfgs(optimizer, loss, picture, iterations, report, bounds, first)
+        start = picture if state is None else state["best"]
+        return _lbfgs(optimizer, loss, start, iterations, report, bounds, first)
     picture = np.array(picture, np.float32)
     state = optimizer.start(picture) if state is None else {k: v.copy() for k, v in state.items()}
     for iteration in range(first, iterations):
@@ -200,10 +202,10 @@ def _lbfgs(
         candidate = flat.reshape(picture.shape).astype(np.float32)
         losses, gradient = loss.losses_and_gradient(candidate)
         _check(losses, evaluations)
-        report(evaluations, losses, candidate, {})
-        evaluations += 1
         if best_losses is None or losses["total"] < best_losses["total"]:
             best, best_losses = candidate, losses
+        report(evaluations, losses, candidate, {"best": best})
+        evaluations += 1
         return losses["total"], gradient.reshape(-1).astype(np.float64)
 
     while evaluations < iterations:
@@ -233,7 +235,7 @@ def _lbfgs(
                 stacklevel=2,
             )
             break
-    report(evaluations, best_losses, best, {})
+    report(evaluations, best_losses, best, {"best": best})
     return best
 
 

@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _add_objective(parser.add_argument_group("what is optimised (default: as in the recipe)"))
     _add_optimizer(parser.add_argument_group("how it is optimised (default: as in the recipe)"))
     _add_colours(parser.add_argument_group("colours"))
+    _add_machine(parser.add_argument_group("machine"))
     _add_report(parser.add_argument_group("what a run leaves behind"))
     return parser
 
@@ -193,6 +194,28 @@ def _add_colours(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--tile",
+        type=_tile,
+        default="auto",
+        metavar="N|auto|none",
+        help="compute in tiles of N pixels, exactly as whole; auto: when memory is short; default: auto",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="default: as many as there are cores")
+    group.add_argument(
+        "--device", metavar="NAME", help="cpu, gpu or /GPU:1; default: a GPU where there is one"
+    )
+
+
+def _tile(value: str) -> int | str | None:
+    if value in ("auto", "none"):
+        return value if value == "auto" else None
+    if not value.isdigit() or int(value) < 16:
+        raise argparse.ArgumentTypeError(f"{value!r} is not auto, none or a number of pixels from 16 up")
+    return int(value)
+
+
 def _add_report(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--print-iterations", type=int, metavar="N", help="print the losses every N iterations"
@@ -261,6 +284,8 @@ def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Re
         given |= {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
     given |= _layers(options, recipe) | _start(options)
     given["optimizer"] = _optimizer(options, recipe.optimizer)
+    if options.threads is not None:
+        _at_least_one("--threads", options.threads)
     recipe = replace(recipe, **given)
     _check(recipe)
     return recipe

@@ -1,17 +1,22 @@
 """The loop: pictures and a recipe in, a picture and its history out."""
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from neuralstyle.checkpoints import Checkpoint
 from neuralstyle.colours import keep_colours, match_colours
 from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine
 from neuralstyle.history import Step
 from neuralstyle.images import as_image, fit_height, fit_longer_side, fit_width, resize
-from neuralstyle.loss import Masks, Pictures, WholeLoss, as_images, measure_targets, network_for
+from neuralstyle.loss import Masks, Pictures, TiledLoss, WholeLoss, as_images, network_for, open_loss
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
 from neuralstyle.recipes import Recipe, find_recipe
@@ -31,6 +36,10 @@ class Result:
         From iteration 0, the start, to the last.
     picture : ndarray
         The same picture before rounding, float32, 0..255.
+    step : Step
+        The step whose picture this is.
+    state : Checkpoint
+        What the run needs to go on from its last step.
     interrupted : bool
         Whether Ctrl-C ended the run early.
     """
@@ -38,6 +47,8 @@ class Result:
     image: np.ndarray
     history: list[Step]
     picture: np.ndarray
+    step: Step
+    state: Checkpoint
     interrupted: bool = False
 
 
@@ -52,6 +63,11 @@ def stylize(
     style_masks: Masks = None,
     on_step: Callable[[Step], None] | None = None,
     on_checkpoint: Callable[[Step], None] | None = None,
+    on_state: Callable[[Checkpoint], None] | None = None,
+    on_loss: Callable[[WholeLoss | TiledLoss], None] | None = None,
+    resume: Checkpoint | None = None,
+    tile: int | str | None = "auto",
+    machine: Machine | None = None,
 ) -> Result:
     """Render a content picture in the style of other pictures.
 
@@ -75,11 +91,24 @@ def stylize(
         Called with each `Step`, its picture as the optimiser has it.
     on_checkpoint : callable, optional
         Called with every `checkpoint_every`-th step after the start, its picture as the result would be.
+    on_state : callable, optional
+        Called at every step with what the run needs to go on from there; its arrays are overwritten by
+        the next step, its record is empty.
+    on_loss : callable, optional
+        Called with the loss, once for each of the recipe's scales; its graph and its tile are told there.
+    resume : Checkpoint, optional
+        Go on from there instead of starting. With Adam and gradient descent the result is, bit for bit,
+        that of the run that was never stopped.
+    tile : int, "auto" or None
+        As in `neuralstyle.loss.open_loss`.
+    machine : Machine, optional
+        How many threads and which device; default: all cores, and a GPU where there is one.
 
     Returns
     -------
     Result
-        Ctrl-C ends the run early, with what there is so far.
+        Ctrl-C ends the run after the step that it falls into, with what there is so far; pressed once
+        more, it raises KeyboardInterrupt at once.
 
     Raises
     ------
@@ -91,45 +120,62 @@ def stylize(
     network = network_for(recipe, network or load_network())
     unit = np.float32(recipe.unit)
     bounds = (0.0, 255.0 / recipe.unit) if recipe.clip else None
-    run = _Run(recipe, on_step, on_checkpoint)
+    run = _Run(recipe, on_step, on_checkpoint, on_state, resume)
     picture = None
-    for stage in stages(recipe):
+    for scale, stage in enumerate(stages(recipe)):
         if stage.iterations < 1:
             raise InputError(f"--iterations is {stage.iterations}; it must be 1 or more")
+        if resume and scale < resume.scale:
+            continue
         fitted, fitted_styles = fit_pictures(stage, content, styles)
-        if picture is None:
-            picture = starting_picture(stage, network, fitted, fitted_styles, seed)
+        here = resume if resume and scale == resume.scale else None
+        if here:
+            start = here.picture
+        elif picture is None:
+            start = starting_picture(stage, network, fitted, fitted_styles, seed) / unit
         else:
-            picture = resize(picture, *fitted.shape[:2], "bicubic")
+            start = resize(picture, *fitted.shape[:2], "bicubic") / unit
         if stage.match_colours:
             fitted_styles = [match_colours(style, fitted, stage.match_colours) for style in fitted_styles]
-        targets = measure_targets(
+        opened = open_loss(
             network,
             stage,
             fitted,
             fitted_styles,
             _fit_masks(masks, [fitted] * len(styles)),
             _fit_masks(style_masks, fitted_styles),
+            tile,
+            machine,
         )
-        run.begin(stage, fitted, picture)
-        with WholeLoss(network, stage, targets) as loss:
+        run.begin(scale, stage, fitted, start)
+        with opened as loss, _ctrl_c(run.stop):
+            if on_loss is not None:
+                on_loss(loss)
             try:
                 last = minimize(
                     stage.optimizer,
                     _InUnits(loss, unit),
-                    picture / unit,
+                    start,
                     stage.iterations,
                     run.report,
                     bounds,
+                    here and here.state,
+                    here.iteration if here else 0,
                 )
                 interrupted = False
-            except KeyboardInterrupt:
+            except _Stopped:
                 last, interrupted = run.last, True
         picture = (last if run.best is None else run.best) * unit
         if interrupted:
             break
     picture = run.finished(picture)
-    return Result(np.rint(picture).astype(np.uint8), run.history, picture, interrupted)
+    step = run.best_step or run.history[-1]
+    return Result(np.rint(picture).astype(np.uint8), run.history, picture, step, run.state, interrupted)
+
+
+def result_size(recipe: Recipe, content: np.ndarray) -> tuple[int, int]:
+    """The height and width of the picture that a recipe makes of a content picture."""
+    return fit_pictures(replace(stages(recipe)[-1], style_scales=()), content, [])[0].shape[:2]
 
 
 def stages(recipe: Recipe) -> list[Recipe]:
@@ -146,7 +192,7 @@ def stages(recipe: Recipe) -> list[Recipe]:
 class _InUnits:
     """A loss of pixel values 0..255, as a function of the range that a recipe is optimised in."""
 
-    def __init__(self, loss: WholeLoss, unit: np.float32) -> None:
+    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32) -> None:
         self._loss, self._unit = loss, unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
@@ -157,6 +203,28 @@ class _InUnits:
         return losses, gradient * self._unit
 
 
+class _Stopped(Exception):
+    """Ends the optimiser between two steps, where everything fits together."""
+
+
+@contextmanager
+def _ctrl_c(stop: threading.Event) -> Iterator[None]:
+    """Take the first Ctrl-C as a wish to stop, and let the second one interrupt."""
+    if threading.current_thread() is not threading.main_thread():  # which alone receives signals
+        yield
+        return
+
+    def wish(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, wish)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Run:
     """What is kept while the optimiser works: the history, the last picture, the best checkpoint."""
 
@@ -165,36 +233,58 @@ class _Run:
         recipe: Recipe,
         on_step: Callable[[Step], None] | None,
         on_checkpoint: Callable[[Step], None] | None,
+        on_state: Callable[[Checkpoint], None] | None,
+        resume: Checkpoint | None,
     ) -> None:
-        self.history: list[Step] = []
+        self.history = list(resume.history) if resume else []
+        self.stop = threading.Event()
         self._unit = np.float32(recipe.unit)
-        self._on_step, self._on_checkpoint = on_step, on_checkpoint
-        self._began = time.perf_counter()
+        self._on_step, self._on_checkpoint, self._on_state = on_step, on_checkpoint, on_state
+        self._resume = resume
+        self._began = time.perf_counter() - (self.history[-1].seconds if self.history else 0)
 
-    def begin(self, stage: Recipe, content: np.ndarray, picture: np.ndarray) -> None:
+    def begin(self, scale: int, stage: Recipe, content: np.ndarray, start: np.ndarray) -> None:
         """Start a stage: iterations go on counting, the best picture is looked for anew."""
-        self._stage, self._content = stage, content
+        self._scale, self._stage, self._content = scale, stage, content
         self._first = self.history[-1].iteration if self.history else 0
-        self.last = picture / self._unit
+        self.last = start
         self.best: np.ndarray | None = None
+        self.best_step: Step | None = None
         self._best_total = np.inf
+        if self._resume and self._resume.scale == scale:
+            # The history ends before the step that is about to be made again.
+            self._first += 1 - self._resume.iteration if self._resume.iteration else 0
+            self.best, self._best_total = self._resume.best, self._resume.best_total
+            self.best_step = next(
+                (step for step in self.history[::-1] if step.total == self._best_total), None
+            )
 
     def report(
         self, iteration: int, losses: dict[str, float], picture: np.ndarray, state: dict[str, np.ndarray]
     ) -> None:
         """Take note of a picture in the optimiser's range, and pass it on in pixel values."""
         step = Step(self._first + iteration, time.perf_counter() - self._began, **losses)
-        self.history.append(step)
         self.last = picture
         every = self._stage.checkpoint_every
         checkpoint = bool(every) and iteration > 0 and iteration % every == 0
+        self.state = Checkpoint(
+            iteration, picture, state, self.history[:], {}, self.best, self._best_total, self._scale
+        )
+        if self._on_state is not None:
+            self._on_state(self.state)
+        self.history.append(step)
         if self._stage.keep_best and (checkpoint or iteration == self._stage.iterations):
             if step.total < self._best_total:
-                self.best, self._best_total = picture.copy(), step.total
-        if self._on_step is not None:
-            self._on_step(replace(step, picture=picture * self._unit))
-        if self._on_checkpoint is not None and checkpoint:
-            self._on_checkpoint(replace(step, picture=self.finished(picture * self._unit)))
+                self.best, self._best_total, self.best_step = picture.copy(), step.total, step
+        try:
+            if self._on_step is not None:
+                self._on_step(replace(step, picture=picture * self._unit))
+            if self._on_checkpoint is not None and checkpoint:
+                self._on_checkpoint(replace(step, picture=self.finished(picture * self._unit)))
+        except KeyboardInterrupt:
+            self.stop.set()
+        if self.stop.is_set():
+            raise _Stopped
 
     def finished(self, picture: np.ndarray) -> np.ndarray:
         """A picture as the user gets it: within 0..255, with the content's colours if wanted."""

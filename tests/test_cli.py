@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from neuralstyle import cli
+from neuralstyle import RECIPES, cli
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "stylize.py"
 
@@ -192,3 +192,85 @@ def test_ctrl_c_writes_what_there_is_so_far_and_says_so(folder, tmp_path):
     assert process.wait() == 0
     assert "stopped after" in rest and "out.png" in rest
     assert iio.imread(tmp_path / "out.png").shape == (64, 80, 3)
+
+
+def test_the_recipes_are_printed_as_a_table_and_one_in_full(capsys):
+    assert cli.main(["recipes"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in table[1:]] == list(RECIPES)
+    assert cli.main(["recipes", "chollet"]) == 0
+    assert "LBFGS(memory=10, restart=20)" in capsys.readouterr().out
+
+
+def test_a_recipe_that_does_not_exist_cannot_be_printed(capsys):
+    assert "unknown recipe 'monet'" in refused(capsys, "recipes", "monet")
+
+
+def test_a_run_leaves_behind_what_was_asked_for(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--iterations", "4", "--checkpoint-iterations", "2", "--quiet", "--output", "out.png"]
+    options += ["--checkpoint-output", "out_%03d.jpg", "--timelapse", "film.gif", "--record", "out.json"]
+    options += ["--progress-write", "--progress-plot", "--logdir", "events"]
+    assert cli.main([*pictures(folder), *options]) == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        *("out.png", "out_002.jpg", "out_004.jpg", "film.gif", "out.json"),
+        *("progress.txt", "progress.png", "events"),
+    }
+    assert iio.imread("out_004.jpg").shape == (64, 80, 3)
+    assert len(iio.imread("film.gif")) == 2
+
+
+@pytest.mark.parametrize("record", ["out.png", "out.json"])
+def test_a_picture_is_made_again_from_its_record(folder, tmp_path, monkeypatch, record):
+    monkeypatch.chdir(tmp_path)
+    options = ["--recipe", "neural-style-tf", "--longer-side", "48", "--iterations", "4", "--seed", "3"]
+    options += ["--initial", "noise", "--output", "out.png", "--record", "out.json", "--quiet"]
+    assert cli.main([*pictures(folder), *options]) == 0
+    assert cli.main(["--from-record", record, "--output", "again.png", "--quiet"]) == 0
+    np.testing.assert_array_equal(iio.imread("again.png"), iio.imread("out.png"))
+
+
+def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = [*pictures(folder), "--iterations", "30", "--output", "out.png"]
+    # Saves at every step, so that the test need not wait.
+    program = "from neuralstyle import cli; cli._SECONDS_BETWEEN_SAVES = 0; cli.main()"
+    process = subprocess.Popen([sys.executable, "-c", program, *options], stderr=subprocess.PIPE, text=True)
+    seen = ""
+    while " 9/30" not in seen:
+        seen += process.stderr.read(1)
+    process.kill()
+    process.wait()
+    assert not Path("out.png").exists()
+    assert cli.main([*options, "--resume", "--quiet"]) == 0
+    assert not Path("out.png.unfinished").exists()
+    assert cli.main([*options[:-1], "whole.png", "--quiet"]) == 0
+    np.testing.assert_array_equal(iio.imread("out.png"), iio.imread("whole.png"))
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (["--checkpoint-output", "out.jpg"], "no placeholder"),
+        (["--masks", "a.png", "b.png"], "--masks has 2 pictures for 1 style pictures"),
+        (["--from-record", "nothing.json", "--content", "c.png"], "does not go with --from-record"),
+        (["--bits", "16", "--output", "out.jpg"], "out.jpg"),
+        (["--timelapse", "film.avi"], "film.avi"),
+        (["--network", "nothing.mat"], "nothing.mat"),
+        (["--content-layers", "relu9_9"], "unknown layer relu9_9"),
+        (["--device", "/GPU:7"], "--device /GPU:7"),
+        (["--style-formula", "monet"], "unknown style formula 'monet'"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named(
+    capsys, folder, tmp_path, monkeypatch, options, expected
+):
+    monkeypatch.chdir(tmp_path)
+    given = [] if "--from-record" in options else pictures(folder)
+    assert expected in refused(capsys, *given, *options)
+
+
+@pytest.mark.parametrize("form, expected", [("a_{:04}.png", "a_0007.png"), ("a_%d.png", "a_7.png")])
+def test_checkpoints_are_named_in_either_way(form, expected):
+    assert cli.checkpoint_path(form, 7) == Path(expected)

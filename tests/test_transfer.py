@@ -171,3 +171,147 @@ def test_no_iterations_are_refused(small_network, content, style):
 def test_layer_weights_grow_by_the_exponent_and_add_up_to_one():
     weights = layer_weights(["a", "b", "c"], 2.0)
     assert weights == {"a": 1 / 7, "b": 2 / 7, "c": 4 / 7}
+
+
+def stopped_at(iteration, run):
+    """A run that is interrupted: the state that it leaves behind."""
+
+    def on_step(step):
+        if step.iteration == iteration:
+            raise KeyboardInterrupt
+
+    return run(on_step=on_step).state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"unit": 255.0, "clip": True, "optimizer": neuralstyle.recipes.Adam(0.05)},
+        {"keep_best": True, "checkpoint_every": 2, "optimizer": neuralstyle.recipes.Adam(60.0)},
+        {"scales": (24, 32), "scale_iterations": (2, 4)},
+    ],
+    ids=["adam", "unit range", "best kept", "scales"],
+)
+def test_a_resumed_run_ends_with_the_picture_of_the_run_that_was_not_stopped(
+    small_network, content, style, fields
+):
+    def run(**options):
+        return neuralstyle.stylize(content, style, quick(**fields), small_network, **options)
+
+    whole = run()
+    resumed = run(resume=stopped_at(3, run))
+    np.testing.assert_array_equal(resumed.picture, whole.picture)
+    losses = [(step.iteration, step.total) for step in whole.history]
+    assert [(step.iteration, step.total) for step in resumed.history] == losses
+
+
+def test_a_resumed_run_of_lbfgs_goes_on_from_its_best_picture(small_network, content, style):
+    def run(**options):
+        recipe = quick("neural-style-tf", content_size=None, iterations=8)
+        return neuralstyle.stylize(content, style, recipe, small_network, **options)
+
+    state = stopped_at(4, run)
+    resumed = run(resume=state)
+    assert resumed.history[-1].total <= min(step.total for step in state.history)
+    assert resumed.history[-1].iteration == 8
+
+
+def test_coarse_to_fine_starts_each_scale_from_the_last_result_enlarged(small_network, content, style):
+    sizes, pictures = [], []
+
+    def on_step(step):
+        sizes.append((step.iteration, step.picture.shape))
+        pictures.append(step.picture.copy())
+
+    recipe = quick(scales=(24, 48), scale_iterations=(3, 2))
+    result = neuralstyle.stylize(content, style, recipe, small_network, on_step=on_step)
+    small, large = (18, 24, 3), (36, 48, 3)
+    assert sizes == [(0, small), (1, small), (2, small), (3, small), (3, large), (4, large), (5, large)]
+    assert result.image.shape == large
+    enlarged = pictures[4]
+    np.testing.assert_allclose(
+        enlarged.reshape(18, 2, 24, 2, 3).mean(axis=(1, 3)), np.clip(pictures[3], None, None), atol=30
+    )
+
+
+def test_checkpoints_are_the_pictures_that_the_result_would_be(small_network, content, style):
+    pictures = {}
+    recipe = quick(checkpoint_every=2, keep_colours="yuv")
+    result = neuralstyle.stylize(
+        content,
+        style,
+        recipe,
+        small_network,
+        on_checkpoint=lambda step: pictures.update({step.iteration: step.picture}),
+    )
+    assert list(pictures) == [2, 4, 6]
+    np.testing.assert_array_equal(pictures[6], result.picture)
+
+
+def test_kept_colours_are_those_of_the_content(small_network, content, style):
+    result = neuralstyle.stylize(content, style, quick(keep_colours="yuv"), small_network)
+    # Where nothing is clipped, the differences between the channels are the content's.
+    inside = ((result.picture > 0) & (result.picture < 255)).all(axis=2)
+    assert inside.mean() > 0.2
+    chroma, expected = np.diff(result.picture, axis=2), np.diff(content, axis=2)
+    np.testing.assert_allclose(chroma[inside], expected[inside], atol=0.5)
+
+
+def test_a_mask_confines_a_style_to_its_half(small_network, content, style):
+    """Under a mask of the left half, the style's gradient on the right vanishes away from the border."""
+    from neuralstyle.loss import open_loss
+
+    mask = np.zeros(content.shape[:2], np.float32)
+    mask[:, :16] = 1
+    recipe = quick(content_weight=0.0, tv_weight=0.0, style_layers={"relu2_1": 1.0})
+    with open_loss(small_network, recipe, content, [style], masks=[mask]) as loss:
+        _, gradient = loss.losses_and_gradient(content)
+    assert np.abs(gradient[:, :16]).max() > 0
+    assert np.abs(gradient[:, 32:]).max() == 0
+
+
+def test_a_masked_style_loss_equals_its_formula(small_network, content, style):
+    from neuralstyle.loss import open_loss
+
+    rng = np.random.default_rng(2)
+    mask, style_mask = rng.random(content.shape[:2]), rng.random(style.shape[:2])
+    recipe = quick(content_weight=0.0, tv_weight=0.0, style_layers={"relu2_1": 1.0})
+    options = {
+        "masks": [mask.astype(np.float32)],
+        "style_masks": [style_mask.astype(np.float32)],
+    }
+    with open_loss(small_network, recipe, content, [style], **options) as loss:
+        losses = loss.losses(content)
+
+    def gram(picture, mask):
+        maps = neuralstyle.features(small_network, picture, ["relu2_1"])["relu2_1"]
+        small = mask.reshape(maps.shape[0], 2, maps.shape[1], 2).mean(axis=(1, 3))
+        flat = (maps * small[..., None]).reshape(-1, maps.shape[-1])
+        # Gatys et al. 2017: masks normalised to a sum of squares of 1, here of the number of positions
+        return flat.T @ flat / (flat.size * (small**2).mean())
+
+    difference = gram(content, mask) - gram(style, style_mask)
+    assert losses["style"] == pytest.approx(500 * (difference**2).sum() / len(difference) ** 2, rel=1e-4)
+
+
+def test_a_mask_that_is_black_everywhere_is_refused(small_network, content, style):
+    black = np.zeros((20, 20), np.float32)
+    with pytest.raises(neuralstyle.InputError, match="black everywhere"):
+        neuralstyle.stylize(content, style, quick(), small_network, masks=[black])
+
+
+def test_matched_colours_give_the_style_the_contents_mean_first(small_network, content, style):
+    recipe = quick(match_colours="cholesky", start="style", iterations=1, style_fit="stretch")
+    starts = []
+    neuralstyle.stylize(
+        content, style, recipe, small_network, on_step=lambda s: starts.append(s.picture.copy())
+    )
+    plain = quick(start="style", iterations=1)
+    others = []
+    neuralstyle.stylize(
+        content, style, plain, small_network, on_step=lambda s: others.append(s.picture.copy())
+    )
+    # What the run starts from is the style picture itself; what it is compared with has other colours.
+    np.testing.assert_array_equal(starts[0], others[0])
+    assert (starts[1] != others[1]).any()

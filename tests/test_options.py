@@ -1,0 +1,110 @@
+"""What the command line's options come to, as a recipe."""
+
+import pytest
+
+from neuralstyle import RECIPES, InputError
+from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
+from neuralstyle.options import parser, recipe_from
+from neuralstyle.recipes import FIVE
+
+
+def recipe(*arguments):
+    return recipe_from(parser().parse_args(arguments))
+
+
+def test_without_options_the_recipe_is_the_cookbooks():
+    assert recipe() == RECIPES["cookbook"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_without_further_options_is_left_as_it_is(name):
+    assert recipe("--recipe", name) == RECIPES[name]
+
+
+def test_every_option_of_neural_style_is_understood():
+    line = (
+        "--content c.jpg --styles a.jpg b.jpg --output o.jpg --iterations 500 --print-iterations 50 "
+        "--checkpoint-output o_{:05}.jpg --checkpoint-iterations 100 --progress-write --progress-plot "
+        "--width 600 --style-scales 1.0 1.5 --network vgg.mat --content-weight-blend 0.7 --content-weight 6 "
+        "--style-weight 300 --style-layer-weight-exp 2 --style-blend-weights 1 3 --tv-weight 50 "
+        "--learning-rate 5 --beta1 0.8 --beta2 0.99 --eps 1e-6 --initial i.jpg --initial-noiseblend 0.2 "
+        "--preserve-colors --pooling avg --overwrite"
+    )
+    found = recipe(*line.split())
+    assert found.iterations == 500
+    assert found.checkpoint_every == 100
+    assert (found.content_fit, found.content_size) == ("width", 600)
+    assert found.style_scales == (1.0, 1.5)
+    assert found.content_layers == pytest.approx({"relu4_2": 0.7, "relu5_2": 0.3})
+    assert (found.content_weight, found.style_weight, found.tv_weight) == (6, 300, 50)
+    # 1, 2, 4, 8, 16, divided by their sum (stylize.py, style_layers_weights)
+    expected = {layer: 2**index / 31 for index, layer in enumerate(FIVE)}
+    assert found.style_layers == pytest.approx(expected)
+    assert found.style_blend == (1, 3)
+    assert found.optimizer == Adam(5, 0.8, 0.99, 1e-6)
+    assert (found.start, found.noise_blend) == ("i.jpg", 0.2)
+    assert found.keep_colours == "yuv"
+    assert found.pooling == "average"
+
+
+def test_a_share_of_noise_without_a_picture_means_the_content_picture():
+    found = recipe("--initial-noiseblend", "0.3")
+    assert (found.start, found.noise_blend) == ("content", 0.3)
+
+
+def test_an_initial_picture_without_a_share_of_noise_has_none():
+    found = recipe("--initial", "i.jpg")
+    assert (found.start, found.noise_blend) == ("i.jpg", 0.0)
+
+
+def test_layers_are_given_with_their_weights():
+    found = recipe("--content-layers", "relu4_2=1", "relu5_2=0.5", "--style-layers", "relu1_1", "conv3_1=2")
+    assert found.content_layers == {"relu4_2": 1.0, "relu5_2": 0.5}
+    assert found.style_layers == {"relu1_1": 1.0, "conv3_1": 2.0}
+
+
+def test_another_optimiser_has_its_own_figures():
+    assert recipe("--optimizer", "lbfgs", "--memory", "5").optimizer == LBFGS(memory=5)
+    descent = recipe("--optimizer", "gradient-descent", "--learning-rate", "3", "--decay-rate", "0.9")
+    assert descent.optimizer == GradientDescent(3.0, 0.9)
+
+
+def test_naming_the_recipes_own_optimiser_keeps_its_figures():
+    assert recipe("--recipe", "chollet", "--optimizer", "lbfgs").optimizer == LBFGS(restart=20)
+
+
+def test_scales_have_iterations_of_their_own():
+    found = recipe("--scales", "128", "256", "--iterations", "40", "20")
+    assert found.scales == (128, 256)
+    assert found.scale_iterations == (40, 20)
+
+
+@pytest.mark.parametrize("flag, field", [("clip", "clip"), ("keep-best", "keep_best")])
+def test_a_switch_can_be_turned_on_and_off(flag, field):
+    assert getattr(recipe(f"--{flag}"), field) is True
+    assert getattr(recipe("--recipe", "tensorflow-tutorial", f"--no-{flag}"), field) is False
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("--learning-rate 1 --optimizer lbfgs", "--learning-rate does not go with --optimizer lbfgs"),
+        ("--recipe gatys --beta1 0.5", "--beta1 does not go with --optimizer lbfgs"),
+        ("--memory 3", "--memory does not go with --optimizer adam"),
+        ("--content-weight-blend 0.5 --content-layers relu4_2", "does not go with --content-layers"),
+        ("--content-weight-blend 1.5", "--content-weight-blend is 1.5"),
+        ("--initial-noiseblend 2", "--initial-noiseblend is 2.0"),
+        ("--content-layers relu4_2=much", "'much' is not a weight"),
+        ("--scales 64 128 --iterations 5 6 7", "--iterations has 3 numbers for 2 --scales"),
+        ("--iterations 5 6", "--iterations has 2 numbers for 0 --scales"),
+        ("--content-weight 0 --style-weight 0 --tv-weight 0", "one must count"),
+        ("--style-blend-weights 0 0", "--style-blend-weights must add up"),
+        ("--style-scales 0", "--style-scales must be greater than 0"),
+        ("--checkpoint-iterations 0", "--checkpoint-iterations is 0"),
+        ("--height 0", "--height is 0"),
+        ("--threads 0", "--threads is 0"),
+    ],
+)
+def test_an_impossible_combination_is_named(line, expected):
+    with pytest.raises(InputError, match=expected):
+        recipe(*line.split())
