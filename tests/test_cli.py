@@ -263,9 +263,7 @@ def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(fo
         (["--style-formula", "monet"], "unknown style formula 'monet'"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(
-    capsys, folder, tmp_path, monkeypatch, options, expected
-):
+def test_an_option_that_cannot_be_used_is_named(capsys, folder, tmp_path, monkeypatch, options, expected):
     monkeypatch.chdir(tmp_path)
     given = [] if "--from-record" in options else pictures(folder)
     assert expected in refused(capsys, *given, *options)
