@@ -1,0 +1,113 @@
+"""Run a renderer over pictures: any size, one file or a folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from neuralstyle.files import InputError
+from neuralstyle.images import DEPTHS, check_output, read_image, write_image
+
+#: From a picture, float32 H×W×3, RGB, 0..255, to a picture of the same size and kind.
+Render = Callable[[np.ndarray], np.ndarray]
+
+
+def fitted(render: Render, multiple: int = 4) -> Render:
+    """Make a renderer take pictures of any size.
+
+    Parameters
+    ----------
+    render : callable
+        Takes pictures whose sides are multiples of a number.
+    multiple : int
+        That number. The networks here halve a picture twice and double it twice, so theirs is 4.
+
+    Returns
+    -------
+    callable
+        Pads other pictures at the bottom and on the right by reflection, and crops the result.
+    """
+
+    def render_any_size(image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
+        return render(np.pad(image, padding, mode="reflect"))[:height, :width]
+
+    return render_any_size
+
+
+def render_files(
+    render: Render,
+    content: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    report: Callable[[str], None] = print,
+) -> int:
+    """Render a picture, or every picture in a folder.
+
+    Parameters
+    ----------
+    render : callable
+        A renderer.
+    content : path
+        A picture, or a folder of pictures. Hidden files and folders in it are left alone.
+    output : path
+        Where the picture goes; for a folder, a folder, which is made if need be. There every picture
+        keeps its name, and gets ``.png`` after it if its kind can be read but not written.
+    overwrite : bool
+        Whether files that exist may be replaced.
+    report : callable
+        Called with one line for every picture of a folder that cannot be read, and at the end with one
+        that counts them, if there were any.
+
+    Returns
+    -------
+    int
+        How many pictures were written.
+
+    Raises
+    ------
+    InputError
+        If nothing can be read, or something cannot be written. Files that must not be overwritten and
+        folders that cannot be used are found before any work starts.
+    """
+    content, output = Path(content), Path(output)
+    if not content.is_dir():
+        check_output(output, overwrite)
+        write_image(output, render(read_image(content)))
+        return 1
+
+    files = sorted(path for path in content.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise InputError(f"{content}: is an empty folder; put pictures into it or name another")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file; for a folder of pictures name a folder")
+    if output.is_dir() and output.samefile(content):
+        raise InputError(f"{output}: holds the pictures themselves; name another folder to write to")
+    results = {path: output / _written_name(path) for path in files}
+    try:
+        output.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be made ({error.strerror})") from error
+    for result in results.values():
+        check_output(result, overwrite)
+
+    skipped = 0
+    for path, result in results.items():
+        try:
+            image = read_image(path)
+        except InputError as error:
+            report(f"{error}; skipped")
+            skipped += 1
+            continue
+        write_image(result, render(image))
+    if skipped == len(files):
+        raise InputError(f"{content}: none of its {len(files)} files is a picture that can be read")
+    if skipped:
+        report(f"{content}: {skipped} of {len(files)} files skipped")
+    return len(files) - skipped
+
+
+def _written_name(path: Path) -> str:
+    return path.name if path.suffix.lower() in DEPTHS else f"{path.name}.png"

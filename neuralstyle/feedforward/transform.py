@@ -1,0 +1,213 @@
+"""The transform network of Johnson, Alahi and Fei-Fei (2016), as fast-style-transfer builds it.
+
+``neuralstyle.feedforward.checkpoints`` reads its weights; here is what they are and what they compute.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from neuralstyle.feedforward.layers import convolution, instance_norm
+from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine, new_graph, open_session
+
+#: Added to the variance by fast-style-transfer (``src/transform.py``, ``_instance_norm``).
+EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution of the transform network.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+        Of its square kernel.
+    channels : int
+        Of its output, in a network of full width.
+    stride : int
+    transposed : bool
+        Whether it enlarges: its kernel is then H×W×out×in.
+    """
+
+    name: str
+    size: int
+    channels: int
+    stride: int = 1
+    transposed: bool = False
+
+
+#: In the order in which a picture runs through them. Instance normalisation follows each.
+CONVOLUTIONS = (
+    Convolution("conv1", 9, 32),
+    Convolution("conv2", 3, 64, stride=2),
+    Convolution("conv3", 3, 128, stride=2),
+    *(Convolution(f"residual{block}/conv{index}", 3, 128) for block in range(1, 6) for index in (1, 2)),
+    Convolution("transposed1", 3, 64, stride=2, transposed=True),
+    Convolution("transposed2", 3, 32, stride=2, transposed=True),
+    Convolution("output", 9, 3),
+)
+
+#: Names of the weights, in the order in which fast-style-transfer creates its variables.
+WEIGHTS = tuple(f"{layer.name}/{part}" for layer in CONVOLUTIONS for part in ("kernel", "shift", "scale"))
+
+
+def initial_weights(width: float = 1.0, seed: int = 1) -> dict[str, np.ndarray]:
+    """Weights to start training from.
+
+    Kernels are drawn from a normal distribution of standard deviation 0.1 cut off at two deviations,
+    scales are 1 and shifts 0 (fast-style-transfer, ``src/transform.py``).
+
+    Parameters
+    ----------
+    width : float
+        Scales the number of channels of every layer but the last; 0.5 is half.
+    seed : int
+
+    Returns
+    -------
+    dict of str to ndarray
+        float32, under the names in `WEIGHTS`: kernels H×W×in×out (H×W×out×in where transposed), one
+        shift and one scale an output channel.
+
+    Raises
+    ------
+    InputError
+        If the width is not positive.
+    """
+    if not width > 0:
+        raise InputError(f"--width is {width}; it must be larger than 0")
+    rng = np.random.default_rng(seed)
+    weights = {}
+    inputs = 3
+    for layer in CONVOLUTIONS:
+        last = layer is CONVOLUTIONS[-1]
+        outputs = layer.channels if last else max(1, round(width * layer.channels))
+        channels = (outputs, inputs) if layer.transposed else (inputs, outputs)
+        kernel = rng.standard_normal((layer.size, layer.size, *channels), np.float32)
+        while (outside := np.abs(kernel) > 2).any():
+            kernel[outside] = rng.standard_normal(np.count_nonzero(outside), np.float32)
+        weights[f"{layer.name}/kernel"] = np.float32(0.1) * kernel
+        weights[f"{layer.name}/shift"] = np.zeros(outputs, np.float32)
+        weights[f"{layer.name}/scale"] = np.ones(outputs, np.float32)
+        inputs = outputs
+    return weights
+
+
+def check_weights(
+    weights: Mapping[str, np.ndarray], where: str = "", names: Mapping[str, str] | None = None
+) -> None:
+    """Make sure that weights are those of a transform network, of any width.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        As `initial_weights` gives them.
+    where : str
+        Put in front of the message: the file's name.
+    names : mapping of str to str, optional
+        What a file calls the weights, where that differs.
+
+    Raises
+    ------
+    InputError
+        If one is missing, does not fit the layer before it, or holds numbers that are not finite.
+    """
+    inputs = 3
+    for layer in CONVOLUTIONS:
+        for part in ("kernel", "shift", "scale"):
+            name = f"{layer.name}/{part}"
+            called = (names or {}).get(name, name)
+            if name not in weights:
+                raise InputError(f"{where}variable {called} is missing; it should hold {name}")
+            shape = weights[name].shape
+            if part == "kernel":
+                outputs = shape[2 if layer.transposed else 3] if len(shape) == 4 else 0
+                if layer is CONVOLUTIONS[-1]:
+                    outputs = 3
+                channels = (outputs, inputs) if layer.transposed else (inputs, outputs)
+                expected = (layer.size, layer.size, *channels)
+            else:
+                expected = (outputs,)
+            if shape != expected:
+                raise InputError(
+                    f"{where}variable {called} has the shape {shape}; {name} should have {expected}"
+                )
+            if not np.isfinite(weights[name]).all():
+                raise InputError(f"{where}variable {called} holds values that are not finite")
+        inputs = outputs
+
+
+def build(weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable], pixels: tf.Tensor) -> tf.Tensor:
+    """Build the network in the default graph.
+
+    Layers of fast-style-transfer's ``transform.net``: SAME padding, no biases, every convolution followed
+    by instance normalisation and, but for the second of each residual block and the last, ReLU.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray, tf.Tensor or tf.Variable
+        Under the names in `WEIGHTS`. Variables make a network to train.
+    pixels : tf.Tensor
+        Pictures N×H×W×3, float32, RGB; H and W multiples of 4. 0..255, or 0..1 as fast-style-transfer
+        trains: the first normalisation takes the scale out again, to the last few bits.
+
+    Returns
+    -------
+    tf.Tensor
+        N×H×W×3, −22.5..277.5: ``150 · tanh(·) + 127.5``. To be clipped where it is shown.
+    """
+
+    def layer(x: tf.Tensor, convolution_: Convolution) -> tf.Tensor:
+        name, size, stride = convolution_.name, convolution_.size, convolution_.stride
+        kernel = tf.convert_to_tensor(weights[f"{name}/kernel"])
+        if convolution_.transposed:
+            shape = tf.shape(x)
+            shape = tf.stack([shape[0], stride * shape[1], stride * shape[2], kernel.shape[2]])
+            y = tf.nn.conv2d_transpose(x, kernel, shape, stride, "SAME")
+        elif stride > 1:
+            y = tf.nn.conv2d(x, kernel, stride, "SAME")
+        else:
+            y = convolution(x, kernel, zeros=size // 2)
+        reduced = name == "conv3" or name.startswith("residual")
+        return instance_norm(y, weights[f"{name}/scale"], weights[f"{name}/shift"], EPSILON, reduced)
+
+    layers = iter(CONVOLUTIONS)
+    x = pixels
+    for _ in range(3):
+        x = tf.nn.relu(layer(x, next(layers)))
+    for _ in range(5):
+        x += layer(tf.nn.relu(layer(x, next(layers))), next(layers))
+    for _ in range(2):
+        x = tf.nn.relu(layer(x, next(layers)))
+    return 150 * tf.tanh(layer(x, next(layers))) + 127.5
+
+
+@contextmanager
+def renderer(weights: Mapping[str, np.ndarray], machine: Machine | None = None) -> Iterator[Render]:
+    """Open a transform network for use on pictures of any size.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        As `checkpoints.read_checkpoint` gives them.
+    machine : Machine, optional
+        What the graph runs on.
+
+    Yields
+    ------
+    callable
+        From a picture, float32 H×W×3, RGB, 0..255, to one of the same size and kind. Sizes that are not
+        multiples of 4 are padded by reflection, and the result is cropped.
+    """
+    with new_graph(machine) as graph:
+        pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
+        result = tf.clip_by_value(build(weights, pixels), 0, 255)
+    with closing(open_session(graph, machine)) as session:
+        run = session.make_callable(result, [pixels])
+        yield fitted(lambda image: run(image[np.newaxis])[0])

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from neuralstyle.feedforward.pictures import fitted, render_files
+from neuralstyle.files import InputError
+from neuralstyle.images import read_image, write_image
+
+
+def inverted(picture):
+    return 255 - picture
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures of different sizes and kinds; one of the kinds cannot be written."""
+    from PIL import Image
+
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in (("a.png", (20, 24)), ("b.tif", (17, 19)), ("c.gif", (16, 16))):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(folder / name)
+    return folder
+
+
+def test_pictures_of_any_size_are_padded_to_a_multiple_of_four_and_cropped():
+    seen = []
+
+    def render(picture):
+        seen.append(picture)
+        return picture + 1
+
+    picture = np.random.default_rng(0).random((17, 22, 3))
+    np.testing.assert_array_equal(fitted(render)(picture), picture + 1)
+    np.testing.assert_array_equal(seen[0], np.pad(picture, ((0, 3), (0, 2), (0, 0)), mode="reflect"))
+
+
+def test_one_picture_is_rendered(tmp_path, folder):
+    assert render_files(inverted, folder / "a.png", tmp_path / "out.png") == 1
+    np.testing.assert_array_equal(read_image(tmp_path / "out.png"), 255 - read_image(folder / "a.png"))
+
+
+def test_every_picture_of_a_folder_is_rendered_under_its_name(tmp_path, folder):
+    assert render_files(inverted, folder, tmp_path / "out") == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.tif", "c.gif.png"]
+    for name in ("a.png", "b.tif"):
+        np.testing.assert_array_equal(read_image(tmp_path / "out" / name), 255 - read_image(folder / name))
+
+
+def test_what_is_no_picture_is_skipped_with_a_line_and_counted(tmp_path, folder):
+    (folder / "notes.txt").write_text("to do")
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    (folder / ".hidden").write_text("")
+    (folder / "folder").mkdir()
+    lines = []
+    assert render_files(inverted, folder, tmp_path / "out", report=lines.append) == 3
+    assert len(lines) == 3
+    assert "broken.png" in lines[0] and lines[0].endswith("; skipped")
+    assert "notes.txt" in lines[1] and lines[1].endswith("; skipped")
+    assert "2 of 5 files skipped" in lines[2]
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match="in: is an empty folder"):
+        render_files(inverted, tmp_path / "in", tmp_path / "out")
+
+
+def test_a_folder_without_a_single_picture_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("to do")
+    with pytest.raises(InputError, match="none of its 1 files is a picture"):
+        render_files(inverted, tmp_path / "in", tmp_path / "out", report=[].append)
+
+
+def test_nothing_is_rendered_when_one_result_exists_already(tmp_path, folder):
+    (tmp_path / "out").mkdir()
+    write_image(tmp_path / "out" / "b.tif", np.zeros((16, 16, 3)))
+    with pytest.raises(InputError, match="b.tif: exists"):
+        render_files(inverted, folder, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.tif"]
+    assert render_files(inverted, folder, tmp_path / "out", overwrite=True) == 3
+
+
+def test_the_pictures_themselves_are_not_written_over(folder):
+    with pytest.raises(InputError, match="holds the pictures themselves"):
+        render_files(inverted, folder, folder, overwrite=True)
+
+
+def test_a_file_cannot_take_a_folder_of_pictures(tmp_path, folder):
+    (tmp_path / "out.png").write_bytes(b"")
+    with pytest.raises(InputError, match="out.png: is a file; for a folder of pictures name a folder"):
+        render_files(inverted, folder, tmp_path / "out.png")
+
+
+def test_a_picture_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="none.png"):
+        render_files(inverted, tmp_path / "none.png", tmp_path / "out.png")
