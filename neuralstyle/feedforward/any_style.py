@@ -1,0 +1,242 @@
+"""Any picture as the style, in one pass (Ghiasi et al. 2017): Magenta's two networks.
+
+The first, a MobileNetV2, turns a style picture into 100 numbers. The second renders a content picture, and
+gets the scales and shifts of its instance normalisation from those numbers. Styles are mixed by mixing the
+numbers. The weights were published for phones, at 8 bits; the arithmetic here is float32, and the picture
+keeps its own size.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
+from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
+from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.images import as_image, resize
+
+#: Side of the square that a style picture is reduced to.
+STYLE_SIZE = 256
+
+#: How many numbers stand for a style.
+NUMBERS = 100
+
+#: Added to the variance by Magenta's instance normalisation.
+EPSILON = 1e-5
+
+#: The blocks of MobileNetV2 that halve the picture (Sandler et al. 2018, table 2).
+_HALVING = (1, 3, 6, 13)
+
+
+def build_prediction(weights: Mapping[str, np.ndarray], pictures: tf.Tensor) -> tf.Tensor:
+    """Build the network that turns style pictures into numbers: MobileNetV2, its mean, one linear layer.
+
+    Batch normalisation is folded into the kernels and biases.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        Of ``any-style.npz``.
+    pictures : tf.Tensor
+        N×256×256×3, float32, RGB, 0..1.
+
+    Returns
+    -------
+    tf.Tensor
+        N×100.
+    """
+
+    def layer(x: tf.Tensor, name: str, stride: int = 1) -> tf.Tensor:
+        kernel = weights[f"MobilenetV2/{name}/kernel"]
+        if name.endswith("depthwise"):
+            y = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "SAME")
+        else:
+            y = tf.nn.conv2d(x, kernel, stride, "SAME")
+        return tf.nn.bias_add(y, weights[f"MobilenetV2/{name}/bias"])
+
+    x = tf.nn.relu6(layer(pictures, "Conv", 2))
+    for block in range(17):
+        name = f"expanded_conv_{block}" if block else "expanded_conv"
+        y = tf.nn.relu6(layer(x, f"{name}/expand")) if block else x
+        y = tf.nn.relu6(layer(y, f"{name}/depthwise", 2 if block in _HALVING else 1))
+        y = layer(y, f"{name}/project")
+        x = x + y if x.shape == y.shape else y
+    x = tf.reduce_mean(tf.nn.relu6(layer(x, "Conv_1")), [1, 2])
+    return tf.matmul(x, weights["style/kernel"][0, 0])
+
+
+def build_transformer(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """Build the network that renders pictures in the style that 100 numbers describe.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        Of ``any-style.npz``.
+    pixels : tf.Tensor
+        1×H×W×3, float32, RGB, 0..1; H and W multiples of 4.
+    numbers : tf.Tensor
+        1×100.
+
+    Returns
+    -------
+    tf.Tensor
+        1×H×W×3, 0..1.
+    """
+
+    def contracting(x: tf.Tensor, name: str, stride: int = 1) -> tf.Tensor:
+        kernel = weights[f"transformer/{name}/kernel"]
+        y = convolution(mirrored(x, len(kernel) // 2), kernel, stride)
+        return tf.nn.relu(tf.nn.bias_add(y, weights[f"transformer/{name}/bias"]))
+
+    def styled(y: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
+        scale, shift = (
+            tf.matmul(numbers, weights[f"transformer/{name}/{part}/kernel"][0, 0])[0]
+            + weights[f"transformer/{name}/{part}/bias"]
+            for part in ("scale", "shift")
+        )
+        return instance_norm(y, scale, shift, EPSILON, reduced)
+
+    def layer(x: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
+        kernel = weights[f"transformer/{name}/kernel"]
+        return styled(convolution(mirrored(x, len(kernel) // 2), kernel), name, reduced)
+
+    x = contracting(pixels, "contract/conv1")
+    x = contracting(x, "contract/conv2", 2)
+    x = contracting(x, "contract/conv3", 2)
+    for block in range(1, 6):
+        name = f"residual/residual{block}"
+        x += layer(tf.nn.relu(layer(x, f"{name}/conv1", reduced=True)), f"{name}/conv2", reduced=True)
+    for name in ("expand/conv1", "expand/conv2"):
+        x = tf.nn.relu(styled(enlarged_convolution(x, weights[f"transformer/{name}/kernel"]), name))
+    return tf.sigmoid(layer(x, "expand/conv3"))
+
+
+@contextmanager
+def networks(
+    machine: Machine | None = None,
+) -> Iterator[tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray, np.ndarray], np.ndarray]]]:
+    """Open both networks with the weights that come with the program.
+
+    Parameters
+    ----------
+    machine : Machine, optional
+        What the graph runs on.
+
+    Yields
+    ------
+    predict : callable
+        From a style picture, float32 H×W×3, RGB, 0..255, to its 100 numbers. It looks at the centre
+        square, reduced to 256×256.
+    stylize : callable
+        From a content picture (sides multiples of 4) and 100 numbers to a picture, float32 H×W×3, 0..255.
+
+    Raises
+    ------
+    InputError
+        If the file of weights is missing or damaged.
+    """
+    weights = read_weights(ANY_STYLE)
+    with new_graph(machine) as graph:
+        style = tf.compat.v1.placeholder(tf.float32, (1, STYLE_SIZE, STYLE_SIZE, 3))
+        content = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
+        numbers = tf.compat.v1.placeholder(tf.float32, (1, NUMBERS))
+        predicted = build_prediction(weights, style / 255)
+        stylized = 255 * build_transformer(weights, content / 255, numbers)
+    with closing(open_session(graph, machine)) as session:
+        run_prediction = session.make_callable(predicted, [style])
+        run_transformer = session.make_callable(stylized, [content, numbers])
+
+        def predict(picture: np.ndarray) -> np.ndarray:
+            return run_prediction(resize(centre_square(picture), STYLE_SIZE, STYLE_SIZE)[np.newaxis])[0]
+
+        def stylize(picture: np.ndarray, style_numbers: np.ndarray) -> np.ndarray:
+            return run_transformer(picture[np.newaxis], style_numbers[np.newaxis])[0]
+
+        yield predict, stylize
+
+
+@contextmanager
+def renderer(
+    styles: Sequence[np.ndarray],
+    blend_weights: Sequence[float] | None = None,
+    strength: float = 1.0,
+    machine: Machine | None = None,
+) -> Iterator[Render]:
+    """Open the networks for rendering pictures in the style of others.
+
+    Parameters
+    ----------
+    styles : sequence of ndarray
+        Style pictures, H×W×3, uint8 or float32, RGB, 0..255.
+    blend_weights : sequence of float, optional
+        One a style picture; their sum does not matter. Default: equal.
+    strength : float
+        0..1. Between the content picture's own numbers (0) and those of the style (1).
+    machine : Machine, optional
+        What the graph runs on.
+
+    Yields
+    ------
+    callable
+        From a picture, float32 H×W×3, RGB, 0..255, to one of the same size and kind. Sizes that are not
+        multiples of 4 are padded by reflection, and the result is cropped.
+
+    Raises
+    ------
+    InputError
+        If the strength or the weights are out of range or do not match the pictures.
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"--strength is {strength}; it must lie between 0 and 1")
+    shares = proportions(blend_weights, len(styles))
+    pictures = [as_image(style) for style in styles]
+    with networks(machine) as (predict, stylize):
+        style = sum(share * predict(picture) for share, picture in zip(shares, pictures, strict=True))
+
+        def render(picture: np.ndarray) -> np.ndarray:
+            numbers = style
+            if strength < 1:
+                numbers = strength * style + (1 - strength) * predict(picture)
+            return fitted(lambda padded: stylize(padded, numbers))(picture)
+
+        yield render
+
+
+def proportions(blend_weights: Sequence[float] | None, count: int) -> np.ndarray:
+    """Scale the weights of several styles so that their sum is 1.
+
+    Parameters
+    ----------
+    blend_weights : sequence of float or None
+        None: equal weights.
+    count : int
+        How many styles there are.
+
+    Returns
+    -------
+    ndarray
+        float32.
+
+    Raises
+    ------
+    InputError
+        If there are not as many weights as styles, or they are negative, not finite, or all zero.
+    """
+    weights = np.asarray(np.ones(count) if blend_weights is None else blend_weights, np.float64)
+    if weights.shape != (count,):
+        raise InputError(f"--style-blend-weights has {weights.size} numbers for {count} style pictures")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise InputError("--style-blend-weights must be numbers of 0 or more, and not all 0")
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def centre_square(picture: np.ndarray) -> np.ndarray:
+    """The largest square in the middle of a picture, H×W×C."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]

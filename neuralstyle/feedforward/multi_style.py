@@ -1,0 +1,127 @@
+"""Twenty-six fixed styles in one network, blended at will (Dumoulin et al. 2017).
+
+All styles share the kernels; each has its own scales and shifts of the instance normalisation, and a blend
+of styles takes a blend of those. The styles have numbers, 0 to 25: the network came without names for them.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
+from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.feedforward.weights import MULTI_STYLE, read_weights
+from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine, new_graph, open_session
+
+STYLES = 26
+
+#: Added to the variance by its instance normalisation.
+EPSILON = 1e-5
+
+
+def build(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, blend: tf.Tensor) -> tf.Tensor:
+    """Build the network in the default graph.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        Of ``multi-style.npz``.
+    pixels : tf.Tensor
+        1×H×W×3, float32, RGB, 0..1; H and W multiples of 4.
+    blend : tf.Tensor
+        1×26: how much there is of each style.
+
+    Returns
+    -------
+    tf.Tensor
+        1×H×W×3, 0..1.
+    """
+
+    def styled(y: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
+        scale, shift = (tf.matmul(blend, weights[f"{name}/{part}"])[0] for part in ("scale", "shift"))
+        return instance_norm(y, scale, shift, EPSILON, reduced)
+
+    def layer(x: tf.Tensor, name: str, stride: int = 1, reduced: bool = False) -> tf.Tensor:
+        kernel = weights[f"{name}/kernel"]
+        return styled(convolution(mirrored(x, len(kernel) // 2), kernel, stride), name, reduced)
+
+    x = tf.nn.relu(layer(pixels, "contract/conv1"))
+    x = tf.nn.relu(layer(x, "contract/conv2", 2))
+    x = tf.nn.relu(layer(x, "contract/conv3", 2, reduced=True))
+    for block in range(1, 7):
+        name = f"residual/residual{block}"
+        x += layer(tf.nn.relu(layer(x, f"{name}/conv1", reduced=True)), f"{name}/conv2", reduced=True)
+    for name in ("expand/conv1", "expand/conv2"):
+        x = tf.nn.relu(styled(enlarged_convolution(x, weights[f"{name}/kernel"]), name))
+    return tf.sigmoid(layer(x, "expand/conv3"))
+
+
+@contextmanager
+def renderer(blend: np.ndarray, machine: Machine | None = None) -> Iterator[Render]:
+    """Open the network for rendering pictures in a blend of its styles.
+
+    Parameters
+    ----------
+    blend : ndarray
+        26 numbers of 0 or more, as `parse_blend` gives them; their sum does not matter.
+    machine : Machine, optional
+        What the graph runs on.
+
+    Yields
+    ------
+    callable
+        From a picture, float32 H×W×3, RGB, 0..255, to one of the same size and kind. Sizes that are not
+        multiples of 4 are padded by reflection, and the result is cropped.
+
+    Raises
+    ------
+    InputError
+        If the blend is of another size, or its numbers are negative, not finite, or all zero.
+    """
+    blend = np.asarray(blend, np.float64)
+    if blend.shape != (STYLES,):
+        raise InputError(f"a blend of the fixed styles has {STYLES} numbers, not {blend.size}")
+    if not np.isfinite(blend).all() or (blend < 0).any() or not blend.any():
+        raise InputError("the weights of the fixed styles must be numbers of 0 or more, and not all 0")
+    shares = (blend / blend.sum()).astype(np.float32)[np.newaxis]
+    weights = read_weights(MULTI_STYLE)
+    with new_graph(machine) as graph:
+        pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
+        result = 255 * build(weights, pixels / 255, tf.constant(shares))
+    with closing(open_session(graph, machine)) as session:
+        run = session.make_callable(result, [pixels])
+        yield fitted(lambda image: run(image[np.newaxis])[0])
+
+
+def parse_blend(text: str) -> np.ndarray:
+    """Read what the command line calls a fixed style: ``7``, or ``3:0.5,12:1.5`` for a blend.
+
+    Parameters
+    ----------
+    text : str
+        Numbers of styles, separated by commas, each with its weight after a colon; 1 where there is none.
+
+    Returns
+    -------
+    ndarray
+        26 weights, float64.
+
+    Raises
+    ------
+    InputError
+        If it is not of that form, or there is no style of a number.
+    """
+    blend = np.zeros(STYLES)
+    for part in text.split(","):
+        number, colon, weight = part.partition(":")
+        try:
+            number, weight = int(number), float(weight) if colon else 1.0
+        except ValueError:
+            raise InputError(f"--fixed-style {text!r}: give a number, or some as 3:0.5,12:0.5") from None
+        if not 0 <= number < STYLES:
+            raise InputError(f"--fixed-style {text!r}: there is no style {number}; 0 to {STYLES - 1}")
+        blend[number] += weight
+    return blend
