@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from neuralstyle.history import Step
     from neuralstyle.loss import TiledLoss, WholeLoss
 
+#: Options outside the recipe that decide the picture.
+_RECORDED = ("bits", "quality", "tile")
+
 #: How much work a run that is killed may lose.
 _SECONDS_BETWEEN_SAVES = 20.0
 
@@ -75,6 +78,8 @@ def _stylize(options: Namespace) -> int:
     if earlier:
         records.check_network(earlier, network)
     network.up_to([*recipe.content_layers, *recipe.style_layers])
+    if recipe.normalized_network and not (network.normalized or options.quiet):
+        print("neuralstyle: rescaling the network's filters; the first time takes a minute", file=sys.stderr)
     with quiet_import():
         from neuralstyle import transfer
         from neuralstyle.checkpoints import check_same_run, load_checkpoint, save_checkpoint
@@ -88,7 +93,7 @@ def _stylize(options: Namespace) -> int:
         seed,
         masks=inputs.masks,
         style_masks=inputs.style_masks,
-        options={"bits": options.bits, "quality": options.quality},
+        options={name: getattr(options, name) for name in _RECORDED},
     )
     unfinished = Path(f"{options.output}.unfinished")
     resume = None
@@ -170,7 +175,7 @@ def _request(options: Namespace) -> tuple[Recipe, int, records.Inputs, records.R
                 raise InputError(f"--{name.replace('_', '-')} does not go with --from-record")
         record = records.read_record(options.from_record)
         recipe = recipe_from(options, records.recipe_from_record(record))
-        options.bits, options.quality = record["options"]["bits"], record["options"]["quality"]
+        vars(options).update(record["options"])
         seed = record["seed"] if options.seed is None else options.seed
         return recipe, seed, records.inputs_from_record(record), record
     from neuralstyle.images import example_pair
