@@ -276,12 +276,19 @@ def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Re
     for side in ("width", "height", "longer_side"):
         if getattr(options, side) is not None:
             _at_least_one(f"--{side.replace('_', '-')}", getattr(options, side))
-            given |= {"content_fit": side.replace("_", " "), "content_size": getattr(options, side)}
+            size = getattr(options, side)
+            given |= {"content_fit": side.replace("_", " "), "content_size": size}
+            if recipe.scales:
+                # Every scale in its proportion to the last one, which is the size asked for.
+                scales = tuple(round(scale * size / recipe.scales[-1]) for scale in recipe.scales)
+                given["scales"] = scales
     if given.get("pooling") == "avg":
         given["pooling"] = "average"
     if options.iterations:
         first, *rest = options.iterations
         given |= {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
+    elif options.scales and len(options.scales) != len(recipe.scale_iterations):
+        given["scale_iterations"] = ()
     given |= _layers(options, recipe) | _start(options)
     given["optimizer"] = _optimizer(options, recipe.optimizer)
     if options.threads is not None:

@@ -79,6 +79,17 @@ def test_scales_have_iterations_of_their_own():
     assert found.scale_iterations == (40, 20)
 
 
+def test_a_width_scales_every_size_of_a_recipe_from_coarse_to_fine():
+    found = recipe("--recipe", "painterly", "--width", "1024")
+    assert found.scales == (256, 512, 1024)
+    assert found.scale_iterations == RECIPES["painterly"].scale_iterations
+
+
+def test_other_scales_than_the_recipes_have_the_same_iterations_each():
+    found = recipe("--recipe", "painterly", "--scales", "100", "200", "400", "800")
+    assert found.scale_iterations == ()
+
+
 @pytest.mark.parametrize("flag, field", [("clip", "clip"), ("keep-best", "keep_best")])
 def test_a_switch_can_be_turned_on_and_off(flag, field):
     assert getattr(recipe(f"--{flag}"), field) is True
