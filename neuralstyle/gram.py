@@ -1,10 +1,17 @@
 """Gram matrices."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
-def gram_matrix(features: tf.Tensor) -> tf.Tensor:
+@tf.custom_gradient
+def gram_matrix(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """The raw Gram matrix G = FᵀF of one picture's activations (Gatys et al. 2016, equation 3).
+
+    Its derivative is one matrix product: dG = dFᵀF + FᵀdF, so that S, the derivative of anything with
+    respect to G, gives F·(S + Sᵀ) with respect to F. TensorFlow's own derivation multiplies by S and by
+    Sᵀ one after the other and adds two arrays of F's size.
 
     Parameters
     ----------
@@ -17,4 +24,8 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
         C×C: for each pair of channels, the sum over positions of their product.
     """
     flat = tf.reshape(features, (-1, features.shape[-1]))
-    return tf.matmul(flat, flat, transpose_a=True)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.matmul(flat, upstream + tf.transpose(upstream)), tf.shape(features))
+
+    return tf.matmul(flat, flat, transpose_a=True), gradient
