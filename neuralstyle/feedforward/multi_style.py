@@ -10,13 +10,11 @@ from contextlib import closing, contextmanager
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.feedforward.blending import shares_of_fixed_styles
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
 from neuralstyle.feedforward.pictures import Render, fitted
 from neuralstyle.feedforward.weights import MULTI_STYLE, read_weights
-from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
-
-STYLES = 26
 
 #: Added to the variance by its instance normalisation.
 EPSILON = 1e-5
@@ -66,7 +64,7 @@ def renderer(blend: np.ndarray, machine: Machine | None = None) -> Iterator[Rend
     Parameters
     ----------
     blend : ndarray
-        26 numbers of 0 or more, as `parse_blend` gives them; their sum does not matter.
+        26 numbers of 0 or more, as `blending.parse_fixed_styles` gives them; their sum does not matter.
     machine : Machine, optional
         What the graph runs on.
 
@@ -81,47 +79,11 @@ def renderer(blend: np.ndarray, machine: Machine | None = None) -> Iterator[Rend
     InputError
         If the blend is of another size, or its numbers are negative, not finite, or all zero.
     """
-    blend = np.asarray(blend, np.float64)
-    if blend.shape != (STYLES,):
-        raise InputError(f"a blend of the fixed styles has {STYLES} numbers, not {blend.size}")
-    if not np.isfinite(blend).all() or (blend < 0).any() or not blend.any():
-        raise InputError("the weights of the fixed styles must be numbers of 0 or more, and not all 0")
-    shares = (blend / blend.sum()).astype(np.float32)[np.newaxis]
+    shares = shares_of_fixed_styles(blend)
     weights = read_weights(MULTI_STYLE)
     with new_graph(machine) as graph:
         pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
-        result = 255 * build(weights, pixels / 255, tf.constant(shares))
+        result = 255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis]))
     with closing(open_session(graph, machine)) as session:
         run = session.make_callable(result, [pixels])
         yield fitted(lambda image: run(image[np.newaxis])[0])
-
-
-def parse_blend(text: str) -> np.ndarray:
-    """Read what the command line calls a fixed style: ``7``, or ``3:0.5,12:1.5`` for a blend.
-
-    Parameters
-    ----------
-    text : str
-        Numbers of styles, separated by commas, each with its weight after a colon; 1 where there is none.
-
-    Returns
-    -------
-    ndarray
-        26 weights, float64.
-
-    Raises
-    ------
-    InputError
-        If it is not of that form, or there is no style of a number.
-    """
-    blend = np.zeros(STYLES)
-    for part in text.split(","):
-        number, colon, weight = part.partition(":")
-        try:
-            number, weight = int(number), float(weight) if colon else 1.0
-        except ValueError:
-            raise InputError(f"--fixed-style {text!r}: give a number, or some as 3:0.5,12:0.5") from None
-        if not 0 <= number < STYLES:
-            raise InputError(f"--fixed-style {text!r}: there is no style {number}; 0 to {STYLES - 1}")
-        blend[number] += weight
-    return blend
