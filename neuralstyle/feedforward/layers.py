@@ -127,7 +127,7 @@ def instance_norm(
     reduced : bool
         Whether the layer has only a sixteenth of the picture's positions. oneDNN may then add them up by
         itself, which is faster. It adds one after the other in single precision: with a million positions
-        the result is off by 2e-4, with the twelve million of a large picture, flat areas show it.
+        the result is off by 2e-4, and flat parts of a picture of 2048×1536 came out up to 6 of 255 off.
 
     Returns
     -------
