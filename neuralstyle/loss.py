@@ -13,7 +13,7 @@ from neuralstyle.images import as_image
 from neuralstyle.memory import choose_tile
 from neuralstyle.networks import Network, load_network
 from neuralstyle.normalize import normalized_network
-from neuralstyle.objectives import Piece, objective
+from neuralstyle.objectives import Piece, layers_in_use, objective
 from neuralstyle.recipes import Recipe, find_recipe
 from neuralstyle.targets import Targets, measure
 from neuralstyle.tiles import TileInput, cut
@@ -51,8 +51,7 @@ def measure_targets(
         network,
         content,
         [picture * np.float32(recipe.style_range / 255) for picture in styles],
-        [layer for layer, weight in recipe.content_layers.items() if weight and recipe.content_weight],
-        [layer for layer, weight in recipe.style_layers.items() if weight and recipe.style_weight],
+        *layers_in_use(recipe),
         recipe.pooling,
         recipe.padding,
         masks,

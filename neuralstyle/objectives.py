@@ -416,6 +416,16 @@ def total_variation(formula: str = "mean-squares", unit: float = 1.0) -> Objecti
 # --- a recipe's -------------------------------------------------------------------------------------
 
 
+def layers_in_use(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The content layers and the style layers of a recipe that weigh anything."""
+    content_layers = (layer for layer, weight in recipe.content_layers.items() if weight)
+    style_layers = (layer for layer, weight in recipe.style_layers.items() if weight)
+    return (
+        tuple(content_layers) if recipe.content_weight else (),
+        tuple(style_layers) if recipe.style_weight else (),
+    )
+
+
 def objective(recipe: Recipe, styles: int = 1) -> Objective:
     """The objective of a recipe.
 

@@ -1,0 +1,65 @@
+"""Whether a picture is taken whole or in tiles."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import neuralstyle
+from neuralstyle import RECIPES
+from neuralstyle.loss import open_loss
+from neuralstyle.memory import check_optimizer_fits, choose_tile, free_bytes, graph_bytes, optimizer_bytes
+from neuralstyle.optimizers import LBFGS, Adam
+
+RECIPE = RECIPES["neural-style"]
+HUGE = 300_000  # 90 gigapixels: more than any machine's memory
+
+
+def test_the_free_memory_is_less_than_the_machine_has():
+    assert 0 < free_bytes() < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_auto_takes_a_small_picture_whole(small_network):
+    assert choose_tile(small_network, RECIPE, 100, 120, "auto") is None
+
+
+def test_auto_cuts_a_huge_picture_into_tiles(shipped_network):
+    assert choose_tile(shipped_network, RECIPE, HUGE, HUGE, "auto") in (256, 512, 1024)
+
+
+def test_auto_never_cuts_what_does_not_go_with_tiles(small_network):
+    recipe = replace(RECIPE, normalize_gradients=True)
+    assert choose_tile(small_network, recipe, HUGE, HUGE, "auto") is None
+
+
+@pytest.mark.parametrize("tile", [None, 300])
+def test_what_was_asked_for_is_done(small_network, tile):
+    assert choose_tile(small_network, RECIPE, HUGE, HUGE, tile) == tile
+
+
+def test_a_graph_keeps_every_activation_up_to_the_deepest_layer(shipped_network):
+    """At 16×16 pixels: the arrays of VGG-19 up to relu5_1, and three more of the first block's size."""
+    blocks = [(2, 64, 16), (2, 128, 8), (4, 256, 4), (4, 512, 2), (1, 512, 1)]
+    kept = sum(count * channels * side**2 for count, channels, side in blocks)
+    kept += sum(channels * (side // 2) ** 2 for _, channels, side in blocks[:-1])
+    fixed = 400 * 2**20
+    assert graph_bytes(shipped_network, RECIPE, 16, 16) - fixed == 4 * (kept + 3 * 64 * 16**2)
+
+
+def test_a_history_that_does_not_fit_is_refused_with_what_to_choose():
+    with pytest.raises(neuralstyle.InputError, match="GB are free; choose --optimizer adam"):
+        check_optimizer_fits(LBFGS(), HUGE, HUGE)
+    check_optimizer_fits(Adam(), 100, 100)
+
+
+def test_lbfgs_takes_two_float64_pictures_a_step_that_it_remembers():
+    more, less = (optimizer_bytes(LBFGS(memory=memory), 100, 100) for memory in (11, 10))
+    assert more - less == 2 * 8 * 3 * 100 * 100
+
+
+def test_the_loss_says_which_it_is(small_network):
+    picture = np.zeros((40, 40, 3), np.float32)
+    for tile, expected in ((None, None), ("auto", None), (32, 32)):
+        with open_loss(small_network, RECIPE, picture, [picture], tile=tile) as loss:
+            assert loss.tile == expected
