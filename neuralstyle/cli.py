@@ -14,7 +14,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle import records
 from neuralstyle.files import InputError, check_writable
 from neuralstyle.options import parser, recipe_from
 from neuralstyle.quiet import quiet_import
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from neuralstyle.checkpoints import Checkpoint
     from neuralstyle.history import Step
     from neuralstyle.loss import TiledLoss, WholeLoss
+    from neuralstyle.records import Inputs, Record
 
 #: Options outside the recipe that decide the picture.
 _RECORDED = ("bits", "quality", "tile")
@@ -56,7 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             if arguments[:1] == ["recipes"]:
                 return _print_recipes(arguments[1:])
-            return _stylize(parser().parse_args(arguments))
+            options = parser().parse_args(arguments)
+            # Imported only now, so that --help need not wait for NumPy.
+            from neuralstyle.feedforward import command as feedforward
+
+            kind = feedforward.wanted(options)
+            return feedforward.render(kind, options) if kind else _stylize(options)
     except InputError as error:
         print(f"neuralstyle: {error}", file=sys.stderr)
         return 2
@@ -67,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _stylize(options: Namespace) -> int:
     recipe, seed, inputs, earlier = _request(options)
+    from neuralstyle import records
     from neuralstyle.images import read_image, write_image
     from neuralstyle.networks import load_network
 
@@ -167,8 +173,11 @@ def _stylize(options: Namespace) -> int:
     return 0
 
 
-def _request(options: Namespace) -> tuple[Recipe, int, records.Inputs, records.Record | None]:
+def _request(options: Namespace) -> "tuple[Recipe, int, Inputs, Record | None]":
     """What is to be done: the recipe, the seed, the picture files, and the record that they come from."""
+    from neuralstyle import records
+    from neuralstyle.images import example_pair
+
     if options.from_record:
         for name in ("content", "styles", "masks", "style_masks"):
             if getattr(options, name):
@@ -178,8 +187,6 @@ def _request(options: Namespace) -> tuple[Recipe, int, records.Inputs, records.R
         vars(options).update(record["options"])
         seed = record["seed"] if options.seed is None else options.seed
         return recipe, seed, records.inputs_from_record(record), record
-    from neuralstyle.images import example_pair
-
     example_content, example_style = example_pair()
     styles = [Path(path) for path in options.styles or [example_style]]
     inputs = records.Inputs(

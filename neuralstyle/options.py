@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _add_objective(parser.add_argument_group("what is optimised (default: as in the recipe)"))
     _add_optimizer(parser.add_argument_group("how it is optimised (default: as in the recipe)"))
     _add_colours(parser.add_argument_group("colours"))
+    _add_feedforward(parser.add_argument_group("feed-forward networks, instead of a recipe"))
     _add_machine(parser.add_argument_group("machine"))
     _add_report(parser.add_argument_group("what a run leaves behind"))
     return parser
@@ -191,6 +192,20 @@ def _add_colours(group: argparse._ArgumentGroup) -> None:
         const="cholesky",
         choices=("cholesky", "symmetric"),
         help="give the styles the content's mean and covariance of colour first",
+    )
+
+
+def _add_feedforward(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--any-style", action="store_true", help="take the style of any picture, at once")
+    group.add_argument("--strength", type=float, metavar="0..1", help="of --any-style; 0: no style")
+    group.add_argument(
+        "--fixed-style", metavar="N[:W],...", help="one of 26 styles, or several with weights: 3:0.5,12:0.5"
+    )
+    group.add_argument(
+        "--transform", metavar="CKPT", help="a network of one style, from fast-style-transfer's checkpoint"
+    )
+    group.add_argument(
+        "--hub-model", metavar="DIR", help="the SavedModel arbitrary-image-stylization-v1-256, downloaded"
     )
 
 

@@ -1,0 +1,94 @@
+"""The command line's feed-forward options: a network's pictures at once, instead of a recipe's."""
+
+import sys
+from argparse import Namespace
+
+from neuralstyle.feedforward import blending
+from neuralstyle.files import InputError
+from neuralstyle.images import example_pair, read_image
+from neuralstyle.quiet import quiet_import
+
+#: The options that each choose a network; at most one may be given.
+KINDS = ("transform", "any_style", "fixed_style", "hub_model")
+
+
+def wanted(options: Namespace) -> str | None:
+    """The kind of network that the options ask for; None for a recipe.
+
+    Raises
+    ------
+    InputError
+        If they ask for two, or give one something that it does not take.
+    """
+    kinds = [kind for kind in KINDS if getattr(options, kind)]
+    if not kinds:
+        if options.strength is not None:
+            raise InputError("--strength goes with --any-style only")
+        return None
+    if len(kinds) > 1:
+        raise InputError(f"{_option(kinds[0])} and {_option(kinds[1])} do not go together; give one of them")
+    kind = kinds[0]
+    takes_styles = kind in ("any_style", "hub_model")
+    if options.styles and not takes_styles:
+        raise InputError(f"--styles does not go with {_option(kind)}, whose styles are its own")
+    if kind == "hub_model" and options.styles and len(options.styles) > 1:
+        raise InputError("--hub-model takes one style picture")
+    if kind != "any_style":
+        for name in ("strength", "style_blend"):
+            if getattr(options, name) is not None:
+                option = "--strength" if name == "strength" else "--style-blend-weights"
+                raise InputError(f"{option} does not go with {_option(kind)}")
+    return kind
+
+
+def render(kind: str, options: Namespace) -> int:
+    """Render a picture or a folder of pictures by a feed-forward network.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    InputError
+        If an option or a file cannot be used.
+    """
+    example_content, example_style = example_pair()
+    strength = 1.0 if options.strength is None else options.strength
+    blending.check_strength(strength)
+    styles = [read_image(path) for path in options.styles or [example_style]]
+    blending.proportions(options.style_blend, len(styles))
+    blend = blending.parse_fixed_styles(options.fixed_style) if options.fixed_style else None
+    with quiet_import():
+        from neuralstyle.feedforward import any_style, checkpoints, multi_style, saved_model, transform
+        from neuralstyle.feedforward.pictures import render_files
+        from neuralstyle.graphs import Machine
+    machine = Machine(options.threads, options.device)
+    if kind == "transform":
+        renderer = transform.renderer(checkpoints.read_checkpoint(options.transform), machine)
+    elif kind == "fixed_style":
+        renderer = multi_style.renderer(blend, machine)
+    elif kind == "hub_model":
+        renderer = saved_model.renderer(options.hub_model, styles[0], machine)
+    else:
+        renderer = any_style.renderer(styles, options.style_blend, strength, machine)
+    with renderer as render_one:
+        render_files(
+            render_one,
+            options.content or example_content,
+            options.output,
+            overwrite=options.overwrite,
+            report=lambda line: print(f"neuralstyle: {line}", file=sys.stderr),
+        )
+    return 0
+
+
+def _option(kind: str) -> str:
+    return f"--{kind.replace('_', '-')}"

@@ -1,0 +1,61 @@
+"""The command line's feed-forward options."""
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from neuralstyle import cli
+from neuralstyle.feedforward import any_style, multi_style
+
+
+@pytest.fixture
+def folder(tmp_path, photograph, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    iio.imwrite("content.png", photograph[100:150, 120:183].astype(np.uint8))
+    iio.imwrite("style.png", photograph[:64, 200:264].astype(np.uint8))
+    return tmp_path
+
+
+def test_any_style_writes_what_its_renderer_gives(folder):
+    options = ["--any-style", "--content", "content.png", "--style", "style.png", "--strength", "0.5"]
+    assert cli.main([*options, "--output", "out.png"]) == 0
+    content, style = (iio.imread(name).astype(np.float32) for name in ("content.png", "style.png"))
+    with any_style.renderer([style], None, 0.5) as render:
+        expected = render(content)
+    np.testing.assert_array_equal(iio.imread("out.png"), np.rint(np.clip(expected, 0, 255)))
+
+
+def test_fixed_styles_are_blended_for_a_whole_folder(folder):
+    (folder / "in").mkdir()
+    for name in ("content.png", "style.png"):
+        (folder / name).rename(folder / "in" / name)
+    assert cli.main(["--fixed-style", "3:1,5:3", "--content", "in", "--output", "out"]) == 0
+    blend = np.zeros(26, np.float32)
+    blend[[3, 5]] = 0.25, 0.75
+    with multi_style.renderer(blend) as render:
+        expected = render(iio.imread("in/style.png").astype(np.float32))
+    assert {path.name for path in (folder / "out").iterdir()} == {"content.png", "style.png"}
+    np.testing.assert_array_equal(iio.imread("out/style.png"), np.rint(np.clip(expected, 0, 255)))
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("--any-style --fixed-style 3", "--any-style and --fixed-style do not go together"),
+        ("--any-style --strength 2", "--strength is 2.0"),
+        ("--strength 0.5", "--strength goes with --any-style only"),
+        ("--fixed-style 99", "there is no style 99"),
+        ("--fixed-style 3 --style style.png", "--styles does not go with --fixed-style"),
+        ("--fixed-style 3 --strength 0.5", "--strength does not go with --fixed-style"),
+        ("--hub-model . --styles style.png content.png", "--hub-model takes one style picture"),
+        ("--transform nothing", "nothing"),
+        ("--any-style --content empty", "empty"),
+    ],
+)
+def test_what_does_not_go_together_gets_one_line(capsys, folder, line, expected):
+    (folder / "empty").mkdir()
+    assert cli.main(line.split()) == 2
+    printed = capsys.readouterr().err
+    assert expected in printed
+    assert printed.count("\n") == 1
+    assert not (folder / "stylized.png").exists()
