@@ -238,8 +238,7 @@ class TiledLoss:
         gradient = np.zeros_like(picture)
         for tile in self._tiles:
             feed = self._input.feed(picture, tile) | slopes
-            part = tile.region.of(gradient)
-            part += self._session.run(self._region_gradient, feed)
+            gradient[tile.region.slices] += self._session.run(self._region_gradient, feed)
         return _floats(losses), gradient
 
 

@@ -36,6 +36,34 @@ class StyleTarget:
     masks: Mapping[str, np.ndarray] | None = None
 
 
+class OnDisk:
+    """A float32 array in a file without a name, which is gone when nobody holds the array any more.
+
+    It is read and written by slices, and mapped into memory only as long as that takes: the system keeps
+    of it what it has room for. (Reading the share of a tile of 1024 takes 14 ms, computing it again seconds.)
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Zeros at first.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._file = tempfile.TemporaryFile(prefix="neuralstyle-")
+        self._file.truncate(4 * max(int(np.prod(shape)), 1))
+
+    def _map(self) -> np.ndarray:
+        count = int(np.prod(self.shape))
+        return np.memmap(self._file, np.float32, "r+", shape=max(count, 1))[:count].reshape(self.shape)
+
+    def __getitem__(self, index: object) -> np.ndarray:
+        return np.array(self._map()[index])
+
+    def __setitem__(self, index: object, values: np.ndarray) -> None:
+        self._map()[index] = values
+
+
 @dataclass(frozen=True)
 class Targets:
     """What one generated picture is measured against.
@@ -46,7 +74,7 @@ class Targets:
         Of the generated picture, in pixels.
     sizes : mapping of str to (int, int, int)
         Layer to the height, width and channels of the generated picture's activations there.
-    content : mapping of str to ndarray
+    content : mapping of str to (ndarray or OnDisk)
         Layer to the content picture's activations, float32 h×w×C.
     styles : tuple of StyleTarget
         One a style picture.
@@ -55,7 +83,7 @@ class Targets:
     height: int
     width: int
     sizes: Mapping[str, tuple[int, int, int]]
-    content: Mapping[str, np.ndarray]
+    content: Mapping[str, np.ndarray | OnDisk]
     styles: tuple[StyleTarget, ...]
 
 
@@ -137,12 +165,12 @@ def _content_target(
     padding: str,
     tile: int | None,
     machine: Machine | None,
-) -> dict[str, np.ndarray]:
+) -> dict[str, np.ndarray | OnDisk]:
     """The activations of the content picture; on disk where it is taken in tiles."""
     height, width = content.shape[:2]
     shapes = vgg.sizes(network, height, width, layers, padding)
     activations = {
-        layer: np.empty(shape, np.float32) if tile is None else _on_disk(shape)
+        layer: np.empty(shape, np.float32) if tile is None else OnDisk(shape)
         for layer, shape in shapes.items()
     }
     with new_graph(machine) as graph:
@@ -151,16 +179,8 @@ def _content_target(
         for piece in cut(network, height, width, layers, padding, tile):
             found = session.run(given.features, given.feed(content, piece))
             for layer, values in found.items():
-                piece.owned[layer].of(activations[layer])[...] = values[0]
+                activations[layer][piece.owned[layer].slices] = values[0]
     return activations
-
-
-def _on_disk(shape: tuple[int, ...]) -> np.ndarray:
-    """An array in a file that has no name and is gone when nobody holds the array any more."""
-    if 0 in shape:
-        return np.empty(shape, np.float32)
-    with tempfile.TemporaryFile(prefix="neuralstyle-") as file:
-        return np.memmap(file, np.float32, "w+", shape=shape)
 
 
 def _style_target(

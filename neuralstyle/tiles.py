@@ -65,9 +65,10 @@ class Box:
     left: int
     right: int
 
-    def of(self, array: np.ndarray) -> np.ndarray:
-        """The part of an array H×W×… that lies in the box; a view."""
-        return array[self.top : self.bottom, self.left : self.right]
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The index of the box in an array H×W×…."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def within(self, outer: "Box", stride: int = 1) -> "Box":
         """The same box in the coordinates of a box of pixels around it, at a layer's stride."""
@@ -236,14 +237,14 @@ class TileInput:
     def feed(self, picture: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
         """What to feed for one tile of a picture."""
         feed: dict[tf.Tensor, object] = {
-            self.region: tile.region.of(picture),
+            self.region: picture[tile.region.slices],
             self.pixels: astuple(tile.pixels.within(tile.region)),
         }
         for layer, box in self._boxes.items():
             feed[box] = astuple(tile.owned_in_region[layer])
         for inputs, arrays in self._arrays:
             for layer, given in inputs.items():
-                feed[given] = tile.owned[layer].of(arrays[layer])[np.newaxis]
+                feed[given] = arrays[layer][tile.owned[layer].slices][np.newaxis]
         return feed
 
 
