@@ -198,8 +198,11 @@ def test_ctrl_c_at_any_moment_leaves_a_complete_film(tmp_path):
     # At a terminal the signal reaches the whole process group, ffmpeg included if it were in it.
     script = f"""
         import itertools
+        import signal
         import numpy as np
         from neuralstyle.history import Timelapse
+        # A shell's background jobs ignore Ctrl-C, and hand that down.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         picture = np.random.default_rng(0).uniform(0, 255, (400, 600, 3)).astype(np.float32)
         with Timelapse({str(tmp_path / "run.mp4")!r}) as film:
             for count in itertools.count(1):
