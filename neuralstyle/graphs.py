@@ -100,6 +100,8 @@ def held(array: np.ndarray, name: str) -> tf.Tensor:
 def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v1.Session:
     """Open a session on a graph and fill the arrays that the graph holds.
 
+    A graph is opened once: its arrays are the session's from then on.
+
     Parameters
     ----------
     graph : tf.Graph
@@ -136,4 +138,5 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
         [initializer for initializer, _, _ in given],
         {placeholder: array for _, placeholder, array in given},
     )
+    graph.clear_collection(_HELD)
     return session
