@@ -97,13 +97,14 @@ class WholeLoss:
             self._picture = tf.compat.v1.placeholder(
                 tf.float32, (targets.height, targets.width, 3), name="picture"
             )
+            with tf.name_scope("network"):
+                pictures = self._picture[tf.newaxis]
+                features = vgg.build(network, pictures, targets.sizes, recipe.pooling, recipe.padding)
             piece = Piece(
                 pixels=self._picture,
                 height=targets.height,
                 width=targets.width,
-                features=vgg.build(
-                    network, self._picture[tf.newaxis], targets.sizes, recipe.pooling, recipe.padding
-                ),
+                features=features,
                 content={
                     layer: held(values[np.newaxis], f"content_{layer}")
                     for layer, values in targets.content.items()
@@ -115,7 +116,10 @@ class WholeLoss:
                 ],
             )
             wanted = objective(recipe, len(targets.styles))
-            self._losses = wanted.losses(wanted.statistics(piece), targets)
+            with tf.name_scope("statistics"):
+                sums = wanted.statistics(piece)
+            with tf.name_scope("losses"):
+                self._losses = wanted.losses(sums, targets)
             (self._gradient,) = tf.gradients(self._losses["total"], [self._picture])
         self._session = open_session(self.graph, machine)
 
@@ -182,7 +186,8 @@ class TiledLoss:
         wanted = objective(recipe, len(targets.styles))
         self._tiles = cut(network, targets.height, targets.width, targets.sizes, recipe.padding, tile)
         with new_graph(machine) as self.graph:
-            self._input = TileInput(network, targets.sizes, recipe.pooling, recipe.padding)
+            with tf.name_scope("network"):
+                self._input = TileInput(network, targets.sizes, recipe.pooling, recipe.padding)
             pixels = self._input.pixels
             piece = Piece(
                 # A slice that would go beyond the picture's border ends there.
@@ -199,12 +204,14 @@ class TiledLoss:
                     for style in targets.styles
                 ],
             )
-            self._statistics = wanted.statistics(piece)
+            with tf.name_scope("statistics"):
+                self._statistics = wanted.statistics(piece)
             self._sums = {
                 name: tf.compat.v1.placeholder(tf.float32, statistic.shape)
                 for name, statistic in self._statistics.items()
             }
-            self._losses = wanted.losses(self._sums, targets)
+            with tf.name_scope("losses"):
+                self._losses = wanted.losses(self._sums, targets)
             self._slopes = tf.gradients(self._losses["total"], list(self._sums.values()))
             self._given_slopes = [tf.compat.v1.placeholder(tf.float32, slope.shape) for slope in self._slopes]
             (self._region_gradient,) = tf.gradients(

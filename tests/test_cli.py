@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -170,28 +171,26 @@ def test_a_file_that_exists_is_kept_unless_overwrite_is_given(
     assert Path(name).read_bytes() != b"precious"
 
 
-def test_ctrl_c_writes_what_there_is_so_far_and_says_so(folder, tmp_path):
+def start(program, *arguments):
+    """A run in a process of its own, once it has written the picture of its fifth iteration."""
+    reached = ["--checkpoint-output", "at_{}.png", "--checkpoint-iterations", "5"]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            SCRIPT,
-            *pictures(folder),
-            "--iterations",
-            "100000",
-            "--output",
-            tmp_path / "out.png",
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, *program, *arguments, *reached], stderr=subprocess.PIPE, text=True
     )
-    seen = ""
-    while " 5/100000" not in seen:
-        seen += process.stderr.read(1)
+    while not Path("at_5.png").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    return process, reached
+
+
+def test_ctrl_c_writes_what_there_is_so_far_and_says_so(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    process, _ = start([SCRIPT], *pictures(folder), "--iterations", "100000", *somewhere(tmp_path))
     process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    assert process.wait() == 0
-    assert "stopped after" in rest and "out.png" in rest
-    assert iio.imread(tmp_path / "out.png").shape == (64, 80, 3)
+    _, printed = process.communicate()
+    assert process.returncode == 0
+    assert "stopped after" in printed and "out.png" in printed
+    assert iio.imread("out.png").shape == (64, 80, 3)
 
 
 def test_the_recipes_are_printed_as_a_table_and_one_in_full(capsys):
@@ -233,15 +232,13 @@ def test_a_picture_is_made_again_from_its_record(folder, tmp_path, monkeypatch, 
 
 def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    options = [*pictures(folder), "--iterations", "30", "--output", "out.png"]
+    options = [*pictures(folder), "--iterations", "60", "--output", "out.png"]
     # Saves at every step, so that the test need not wait.
     program = "from neuralstyle import cli; cli._SECONDS_BETWEEN_SAVES = 0; cli.main()"
-    process = subprocess.Popen([sys.executable, "-c", program, *options], stderr=subprocess.PIPE, text=True)
-    seen = ""
-    while " 9/30" not in seen:
-        seen += process.stderr.read(1)
+    process, reached = start(["-c", program], *options)
     process.kill()
-    process.wait()
+    process.communicate()
+    options = [*reached, *options]
     assert not Path("out.png").exists()
     assert cli.main([*options, "--resume", "--quiet"]) == 0
     assert not Path("out.png.unfinished").exists()

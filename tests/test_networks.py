@@ -1,5 +1,4 @@
 import hashlib
-import os
 import re
 import zlib
 from dataclasses import replace
@@ -15,8 +14,6 @@ from neuralstyle.networks import SHIPPED, default_weights, load_network, weights
 from neuralstyle.networks.catalogue import CATALOGUE
 from neuralstyle.networks.matconvnet import GENERATIONS, write_matconvnet
 from neuralstyle.networks.network import MEAN_PIXEL, Network, assemble
-
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 
 def weights_of(network: Network) -> dict[str, tuple[np.ndarray, np.ndarray]]:
