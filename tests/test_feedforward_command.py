@@ -48,6 +48,7 @@ def test_fixed_styles_are_blended_for_a_whole_folder(folder):
         ("--fixed-style 3 --style style.png", "--styles does not go with --fixed-style"),
         ("--fixed-style 3 --strength 0.5", "--strength does not go with --fixed-style"),
         ("--hub-model . --styles style.png content.png", "--hub-model takes one style picture"),
+        ("--any-style --width 100", "--width does not go with --any-style"),
         ("--transform nothing", "nothing"),
         ("--any-style --content empty", "empty"),
     ],

@@ -38,6 +38,10 @@ def wanted(options: Namespace) -> str | None:
             if getattr(options, name) is not None:
                 option = "--strength" if name == "strength" else "--style-blend-weights"
                 raise InputError(f"{option} does not go with {_option(kind)}")
+    for name in ("width", "height", "longer_side", "scales"):
+        if getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} does not go with {_option(kind)}, which keeps the content's size")
     return kind
 
 
