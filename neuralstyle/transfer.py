@@ -17,6 +17,7 @@ from neuralstyle.graphs import Machine
 from neuralstyle.history import Step
 from neuralstyle.images import as_image, fit_height, fit_longer_side, fit_width, resize
 from neuralstyle.loss import Masks, Pictures, TiledLoss, WholeLoss, as_images, network_for, open_loss
+from neuralstyle.memory import check_optimizer_fits
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
 from neuralstyle.recipes import Recipe, find_recipe
@@ -137,6 +138,7 @@ def stylize(
             start = resize(picture, *fitted.shape[:2], "bicubic") / unit
         if stage.match_colours:
             fitted_styles = [match_colours(style, fitted, stage.match_colours) for style in fitted_styles]
+        check_optimizer_fits(stage.optimizer, *fitted.shape[:2])
         opened = open_loss(
             network,
             stage,
@@ -196,11 +198,15 @@ class _InUnits:
         self._loss, self._unit = loss, unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
-        return self._loss.losses(picture * self._unit)
+        return self._loss.losses(self._times_unit(picture))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        losses, gradient = self._loss.losses_and_gradient(picture * self._unit)
-        return losses, gradient * self._unit
+        losses, gradient = self._loss.losses_and_gradient(self._times_unit(picture))
+        return losses, self._times_unit(gradient)
+
+    def _times_unit(self, array: np.ndarray) -> np.ndarray:
+        # A large picture is not copied where there is nothing to change.
+        return array if self._unit == 1 else array * self._unit
 
 
 class _Stopped(Exception):
