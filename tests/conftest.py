@@ -46,7 +46,7 @@ def small_network_with_classes():
     return assemble(random_weights((4, 6, 8, 10, 12), classes=7), labels=[f"class {n}" for n in range(7)])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def photograph():
     """A photograph, 300×451×3, float32, 0..255."""
     return skimage.data.chelsea().astype(np.float32)

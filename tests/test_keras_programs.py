@@ -35,7 +35,8 @@ def pictures(photograph):
 
 def preprocessed(pixels):
     """RGB 0..255 to what Keras's VGG takes: BGR minus the mean pixel."""
-    return tf.keras.applications.vgg19.preprocess_input(pixels[tf.newaxis])
+    # Of a NumPy array it would work in place, and spoil the picture for everybody else.
+    return tf.keras.applications.vgg19.preprocess_input(tf.convert_to_tensor(pixels)[tf.newaxis])
 
 
 def gram_matrix(features):
