@@ -380,9 +380,8 @@ def _check(recipe: Recipe) -> None:
         raise InputError("--content-weight, --style-weight and --tv-weight are all 0; one must count")
     if recipe.style_blend and sum(recipe.style_blend) <= 0:
         raise InputError("--style-blend-weights must add up to more than 0")
-    for name, values in (("--style-scales", recipe.style_scales),):
-        if min(values, default=1) <= 0:
-            raise InputError(f"{name} must be greater than 0")
+    if min(recipe.style_scales, default=1) <= 0:
+        raise InputError("--style-scales must be greater than 0")
 
 
 def _at_least_one(option: str, value: int) -> None:
