@@ -262,7 +262,7 @@ def _each(callbacks: Sequence[Callable]) -> Callable:
     return call
 
 
-def checkpoint_path(form: str, iteration: int) -> Path:
+def checkpoint_path(form: str, iteration: int, option: str = "--checkpoint-output") -> Path:
     """The path of a picture on the way.
 
     Parameters
@@ -270,6 +270,8 @@ def checkpoint_path(form: str, iteration: int) -> Path:
     form : str
         A path with a placeholder for the iteration, as ``{}``, ``{:05}``, ``%d`` or ``%05d``.
     iteration : int
+    option : str
+        What the form was given with, for the message.
 
     Raises
     ------
@@ -281,7 +283,7 @@ def checkpoint_path(form: str, iteration: int) -> Path:
     except (IndexError, KeyError, ValueError):
         path = form
     if path == form:
-        raise InputError(f"--checkpoint-output {form}: has no placeholder; write it as out_{{:05}}.jpg")
+        raise InputError(f"{option} {form}: has no placeholder; write it as out_{{:05}}.jpg")
     return Path(path)
 
 

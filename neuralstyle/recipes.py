@@ -261,6 +261,18 @@ RECIPES: dict[str, Recipe] = {
         optimizer=LBFGS(),
         iterations=1000,
     ),
+    # The program trains a network with it. On a single picture it shows what the network strives for.
+    "fast-style-transfer": Recipe(
+        source="lengstrom/fast-style-transfer, src/optimize.py and style.py",
+        content_layers={"relu4_2": 1.0},
+        style_layers=dict.fromkeys(FIVE, 1.0),
+        content_weight=7.5,
+        style_weight=100.0,
+        tv_weight=200.0,
+        style_fit="alone",
+        start="content",
+        iterations=500,
+    ),
     # Nobody else's: what looked best in a given time. The objective is neural-style's with more style and
     # less smoothing; average pooling keeps colours calmer, L-BFGS from coarse to fine gives large strokes.
     "painterly": Recipe(

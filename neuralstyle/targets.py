@@ -132,7 +132,7 @@ def measure(
     height, width = content.shape[:2]
     targets = []
     for index, picture in enumerate(styles):
-        target = _style_target(
+        target = style_target(
             network,
             picture,
             style_layers,
@@ -183,17 +183,37 @@ def _content_target(
     return activations
 
 
-def _style_target(
+def style_target(
     network: Network,
     style: np.ndarray,
     layers: tuple[str, ...],
-    pooling: str,
-    padding: str,
-    style_mask: np.ndarray | None,
-    tile: int | None,
-    machine: Machine | None,
+    pooling: str = "max",
+    padding: str = "SAME",
+    style_mask: np.ndarray | None = None,
+    tile: int | None = None,
+    machine: Machine | None = None,
 ) -> StyleTarget:
-    """The raw Gram matrices of one style picture; without a mask for the generated picture."""
+    """Compute the raw Gram matrices of one style picture.
+
+    Parameters
+    ----------
+    network : Network
+    style : ndarray
+        H×W×3, float32, RGB, 0..255.
+    layers : tuple of str
+    pooling, padding
+        As in `neuralstyle.vgg.build`.
+    style_mask : ndarray, optional
+        H×W, 0..1: the part that counts.
+    tile : int, optional
+        Take the picture in tiles of so many pixels.
+    machine : neuralstyle.graphs.Machine, optional
+
+    Returns
+    -------
+    StyleTarget
+        Without a mask for the generated picture.
+    """
     height, width = style.shape[:2]
     with new_graph(machine) as graph:
         given = TileInput(network, layers, pooling, padding)

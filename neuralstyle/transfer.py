@@ -1,10 +1,8 @@
 """The loop: pictures and a recipe in, a picture and its history out."""
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine
 from neuralstyle.history import Step
 from neuralstyle.images import as_image, fit_height, fit_longer_side, fit_width, resize
+from neuralstyle.interrupts import stopping_on_ctrl_c
 from neuralstyle.loss import Masks, Pictures, TiledLoss, WholeLoss, as_images, network_for, open_loss
 from neuralstyle.memory import check_optimizer_fits
 from neuralstyle.networks import Network, load_network
@@ -150,7 +149,7 @@ def stylize(
             machine,
         )
         run.begin(scale, stage, fitted, start)
-        with opened as loss, _ctrl_c(run.stop):
+        with opened as loss, stopping_on_ctrl_c(run.stop):
             if on_loss is not None:
                 on_loss(loss)
             try:
@@ -211,24 +210,6 @@ class _InUnits:
 
 class _Stopped(Exception):
     """Ends the optimiser between two steps, where everything fits together."""
-
-
-@contextmanager
-def _ctrl_c(stop: threading.Event) -> Iterator[None]:
-    """Take the first Ctrl-C as a wish to stop, and let the second one interrupt."""
-    if threading.current_thread() is not threading.main_thread():  # which alone receives signals
-        yield
-        return
-
-    def wish(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, wish)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Run:

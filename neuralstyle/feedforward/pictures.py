@@ -36,6 +36,23 @@ def fitted(render: Render, multiple: int = 4) -> Render:
     return render_any_size
 
 
+def files_in(folder: str | Path) -> list[Path]:
+    """The files in a folder, in the order of their names. Hidden files and folders in it are left alone.
+
+    Raises
+    ------
+    InputError
+        If it is no folder, or an empty one.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; name one with pictures in it")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise InputError(f"{folder}: is an empty folder; put pictures into it or name another")
+    return files
+
+
 def render_files(
     render: Render,
     content: str | Path,
@@ -78,9 +95,7 @@ def render_files(
         write_image(output, render(read_image(content)))
         return 1
 
-    files = sorted(path for path in content.iterdir() if path.is_file() and not path.name.startswith("."))
-    if not files:
-        raise InputError(f"{content}: is an empty folder; put pictures into it or name another")
+    files = files_in(content)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; for a folder of pictures name a folder")
     if output.is_dir() and output.samefile(content):

@@ -1,0 +1,280 @@
+"""Train a transform network: a recipe's objective, on batches of pictures that the network renders.
+
+The loss of a batch is the mean of the losses that its pictures have under the recipe, each with its own
+Gram matrices and measured against its own photograph (Johnson, Alahi and Fei-Fei 2016, section 3.2). The
+optimiser is Adam, as TensorFlow 1 has it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from neuralstyle import vgg
+from neuralstyle.feedforward import transform
+from neuralstyle.feedforward.checkpoints import OWN_NAMES
+from neuralstyle.feedforward.crops import Crops
+from neuralstyle.feedforward.pictures import fitted
+from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.loss import network_for
+from neuralstyle.networks import Network
+from neuralstyle.objectives import Piece, layers_in_use, objective
+from neuralstyle.recipes import Recipe
+from neuralstyle.targets import Targets, style_target
+
+#: Put after a checkpoint's name: what training needs to go on, besides the weights.
+STATE_SUFFIX = ".training"
+
+Losses = dict[str, tf.Tensor]
+
+
+def style_targets(
+    network: Network, recipe: Recipe, style: np.ndarray, size: int, machine: Machine | None = None
+) -> Targets:
+    """What every picture of a batch is measured against; the content is each picture's own.
+
+    Parameters
+    ----------
+    network : Network
+        As `neuralstyle.loss.network_for` gives it.
+    recipe : Recipe
+    style : ndarray
+        H×W×3, float32, RGB, 0..255.
+    size : int
+        Height and width of the pictures in pixels.
+    machine : Machine, optional
+    """
+    content_layers, style_layers = layers_in_use(recipe)
+    style = style * np.float32(recipe.style_range / 255)
+    targets = style_target(network, style, style_layers, recipe.pooling, recipe.padding, machine=machine)
+    sizes = vgg.sizes(network, size, size, content_layers + style_layers, recipe.padding)
+    return Targets(size, size, sizes, {}, (targets,))
+
+
+def perceptual_losses(
+    network: Network, recipe: Recipe, targets: Targets, photographs: tf.Tensor, pictures: tf.Tensor
+) -> Losses:
+    """Build the losses of the pictures of a batch in the default graph.
+
+    Parameters
+    ----------
+    network : Network
+        As `neuralstyle.loss.network_for` gives it.
+    recipe : Recipe
+    targets : Targets
+        As `style_targets` gives them.
+    photographs : tf.Tensor
+        N×size×size×3, float32, RGB, 0..255: what the pictures should show.
+    pictures : tf.Tensor
+        The same shape: what the network made of them.
+
+    Returns
+    -------
+    dict of str to tf.Tensor
+        "total", "content", "style" and "tv", weights included: N losses each, one a picture.
+    """
+    batch = pictures.shape[0]
+    content_layers, _ = layers_in_use(recipe)
+    features = vgg.build(network, pictures, targets.sizes, recipe.pooling, recipe.padding)
+    content = {}
+    if content_layers:
+        content = vgg.build(network, photographs, content_layers, recipe.pooling, recipe.padding)
+    wanted = objective(recipe)
+
+    # The derivative of a split is one copy, that of a slice is an array of zeros for every picture.
+    def each(tensors: Mapping[str, tf.Tensor]) -> list[dict[str, tf.Tensor]]:
+        parts = {layer: tf.split(tensor, batch) for layer, tensor in tensors.items()}
+        return [{layer: part[index] for layer, part in parts.items()} for index in range(batch)]
+
+    losses = [
+        wanted.losses(
+            wanted.statistics(
+                Piece(
+                    pixels=pixels,
+                    height=targets.height,
+                    width=targets.width,
+                    features=own_features,
+                    content=own_content,
+                    masks=[None],
+                )
+            ),
+            targets,
+        )
+        for pixels, own_features, own_content in zip(
+            tf.unstack(pictures), each(features), each(content), strict=True
+        )
+    ]
+    return {term: tf.stack([own[term] for own in losses]) for term in losses[0]}
+
+
+def pair_losses(results: tf.Tensor, pictures: tf.Tensor) -> Losses:
+    """The mean squared difference of each rendered picture from what it should be, in pixel values."""
+    return {"total": tf.reduce_mean(tf.math.squared_difference(pictures, results), [1, 2, 3])}
+
+
+class Training:
+    """A transform network in training, on one graph, with a session that stays open.
+
+    A context manager: the session closes with the block.
+
+    Parameters
+    ----------
+    crops : Crops
+        What to train on; of pairs if there is no style.
+    style : ndarray or None
+        H×W×3, float32, RGB, 0..255. None: fit to pairs.
+    recipe : Recipe
+        The objective.
+    network : Network
+        The VGG that it looks through.
+    width : float
+        Of the network, as in `transform.initial_weights`.
+    learning_rate : float
+        Of Adam.
+    seed : int
+    settings : mapping of str to value
+        What decides the result, as JSON can hold it. Kept with the state, so that a run does not go on
+        with others.
+    machine : Machine, optional
+
+    Attributes
+    ----------
+    graph : tf.Graph
+    steps : int
+        How many batches the network was trained on.
+    batches : int
+        How many make an epoch.
+    render : callable
+        From a picture, float32 H×W×3, RGB, 0..255, to what the network makes of it so far.
+    """
+
+    def __init__(
+        self,
+        crops: Crops,
+        style: np.ndarray | None,
+        recipe: Recipe,
+        network: Network,
+        *,
+        width: float = 1.0,
+        learning_rate: float = 1e-3,
+        seed: int = 1,
+        settings: Mapping[str, object] | None = None,
+        machine: Machine | None = None,
+    ) -> None:
+        recipe = recipe.in_force()
+        self._settings = json.loads(json.dumps(settings or {}))
+        initial = transform.initial_weights(width, seed)
+        if style is not None:
+            network = network_for(recipe, network)
+            targets = style_targets(network, recipe, style, crops.size, machine)
+
+        channels = 6 if style is None else 3
+        with new_graph(machine) as graph:
+            variables = {
+                name: tf.compat.v1.get_variable(OWN_NAMES[name], initializer=value, use_resource=True)
+                for name, value in initial.items()
+            }
+            self._start = tf.compat.v1.placeholder(tf.int64, ())
+            self._rows = tf.compat.v1.data.make_initializable_iterator(crops.dataset(self._start, channels))
+            # Other crops can be fed in place of the next ones, which are then left for later.
+            self._batch = tf.compat.v1.placeholder_with_default(
+                self._rows.get_next(), (crops.batch, crops.size, crops.size, channels)
+            )
+            photographs = self._batch[..., :3]
+            pictures = transform.build(variables, photographs)
+            if style is None:
+                self._losses = pair_losses(self._batch[..., 3:], pictures)
+            else:
+                self._losses = perceptual_losses(network, recipe, targets, photographs, pictures)
+            self._picture = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
+            rendered = tf.clip_by_value(transform.build(variables, self._picture), 0, 255)
+            count = tf.compat.v1.get_variable("training/steps", initializer=np.int64(0), trainable=False)
+            tf.compat.v1.get_variable(
+                "training/settings", initializer=json.dumps(self._settings), trainable=False
+            )
+            optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
+            loss = tf.reduce_mean(self._losses["total"])
+            self._train = optimizer.minimize(loss, count, list(variables.values()))
+            initializer = tf.compat.v1.global_variables_initializer()
+            self._weights_saver = tf.compat.v1.train.Saver(
+                {OWN_NAMES[name]: variable for name, variable in variables.items()}
+            )
+            self._state_saver = tf.compat.v1.train.Saver()
+        self.graph, self.batches = graph, crops.batches
+        self._session = open_session(graph, machine)
+        self._session.run(initializer)
+        run = self._session.make_callable(rendered, [self._picture])
+        self.render = fitted(lambda image: run(image[np.newaxis])[0])
+        self._count = count
+        self._begin()
+
+    def __enter__(self) -> "Training":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._session.close()
+
+    def _begin(self) -> None:
+        self.steps = int(self._session.run(self._count))
+        self._session.run(self._rows.initializer, {self._start: self.steps})
+
+    def step(self) -> dict[str, float]:
+        """Train on the next batch; its mean losses before that."""
+        losses, _ = self._session.run([self._losses, self._train])
+        self.steps += 1
+        return {term: float(values.mean()) for term, values in losses.items()}
+
+    def measure(self, crops: Sequence[np.ndarray]) -> dict[str, float]:
+        """The mean losses of crops, size×size×C, float32 each, on which the network is not trained."""
+        batch = self._batch.shape[0]
+        found = []
+        for first in range(0, len(crops), batch):
+            part = crops[first : first + batch]
+            filled = np.stack([*part, *part[-1:] * (batch - len(part))])
+            losses = self._session.run(self._losses, {self._batch: filled})
+            found.append({term: values[: len(part)] for term, values in losses.items()})
+        return {term: float(np.concatenate([part[term] for part in found]).mean()) for term in found[0]}
+
+    def save(self, path: str | Path) -> None:
+        """Write the weights as a checkpoint of that name, and beside it what `restore` needs.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        try:
+            with self.graph.as_default():  # outside, a Saver takes execution for eager
+                self._state_saver.save(self._session, f"{path}{STATE_SUFFIX}", write_meta_graph=False)
+                self._weights_saver.save(self._session, str(path), write_meta_graph=False)
+        except (tf.errors.OpError, ValueError, OSError) as error:
+            raise InputError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
+
+    def restore(self, path: str | Path) -> None:
+        """Go on from what `save` wrote under that name.
+
+        Raises
+        ------
+        InputError
+            If it is missing or damaged, or was trained with other settings: the message says which.
+        """
+        state = f"{path}{STATE_SUFFIX}"
+        try:
+            reader = tf.compat.v1.train.NewCheckpointReader(state)
+            settings = json.loads(reader.get_tensor("training/settings"))
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{state}: no training can go on from it; start afresh without --resume"
+            ) from error
+        for name in self._settings | settings:
+            before, now = (found.get(name) for found in (settings, self._settings))
+            if before != now:
+                raise InputError(
+                    f"{state}: was made with {name} {before}, not {now}; give the same, or leave --resume out"
+                )
+        with self.graph.as_default():
+            self._state_saver.restore(self._session, state)
+        self._begin()
