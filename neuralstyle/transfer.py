@@ -148,7 +148,9 @@ def stylize(
             tile,
             machine,
         )
-        run.begin(scale, stage, fitted, start)
+        run.begin(scale, stage, fitted if stage.keep_colours else None, start)
+        # A large picture is not kept for nothing while the optimiser works.
+        del fitted, fitted_styles
         with opened as loss, stopping_on_ctrl_c(run.stop):
             if on_loss is not None:
                 on_loss(loss)
@@ -230,7 +232,7 @@ class _Run:
         self._resume = resume
         self._began = time.perf_counter() - (self.history[-1].seconds if self.history else 0)
 
-    def begin(self, scale: int, stage: Recipe, content: np.ndarray, start: np.ndarray) -> None:
+    def begin(self, scale: int, stage: Recipe, content: np.ndarray | None, start: np.ndarray) -> None:
         """Start a stage: iterations go on counting, the best picture is looked for anew."""
         self._scale, self._stage, self._content = scale, stage, content
         self._first = self.history[-1].iteration if self.history else 0

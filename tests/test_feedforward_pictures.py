@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralstyle.feedforward.pictures import fitted, render_files
+from neuralstyle.feedforward.pictures import centre_square, fitted, render_files
 from neuralstyle.files import InputError
 from neuralstyle.images import read_image, write_image
 
@@ -96,3 +96,7 @@ def test_a_file_cannot_take_a_folder_of_pictures(tmp_path, folder):
 def test_a_picture_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="none.png"):
         render_files(inverted, tmp_path / "none.png", tmp_path / "out.png")
+
+
+def test_the_centre_square_is_the_middle_of_the_picture(photograph):
+    np.testing.assert_array_equal(centre_square(photograph), photograph[:, 75:375])

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from neuralstyle.feedforward.blending import check_strength, proportions
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
-from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.images import as_image, resize
@@ -203,11 +203,3 @@ def renderer(
             return fitted(lambda padded: stylize(padded, numbers))(picture)
 
         yield render
-
-
-def centre_square(picture: np.ndarray) -> np.ndarray:
-    """The largest square in the middle of a picture, H×W×C."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return picture[top : top + side, left : left + side]

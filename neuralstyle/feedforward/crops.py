@@ -115,14 +115,6 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
     return [examples[i] for i in sorted(order[count:])], [examples[i] for i in sorted(order[:count])]
 
 
-def centre_square(picture: np.ndarray, size: int) -> np.ndarray:
-    """The largest square in the middle of a picture, resized to size×size."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return resize(picture[top : top + side, left : left + side], size, size)
-
-
 def random_square(picture: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A square from anywhere in a picture, resized to size×size, in half of all cases mirrored.
 

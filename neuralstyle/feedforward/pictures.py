@@ -36,6 +36,14 @@ def fitted(render: Render, multiple: int = 4) -> Render:
     return render_any_size
 
 
+def centre_square(picture: np.ndarray) -> np.ndarray:
+    """The largest square in the middle of a picture, H×W×C."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]
+
+
 def files_in(folder: str | Path) -> list[Path]:
     """The files in a folder, in the order of their names. Hidden files and folders in it are left alone.
 

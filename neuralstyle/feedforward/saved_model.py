@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle.feedforward.any_style import STYLE_SIZE, centre_square
-from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.feedforward.any_style import STYLE_SIZE
+from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.images import as_image, resize
