@@ -8,12 +8,15 @@ from neuralstyle.networks import Network
 from neuralstyle.objectives import layers_in_use
 from neuralstyle.optimizers import LBFGS, Optimizer
 from neuralstyle.recipes import Recipe
-from neuralstyle.tiles import DEFAULT_TILE, strides_and_reach
+from neuralstyle.tiles import strides_and_reach
 
 _FLOAT = 4
 
 #: What kernels, TensorFlow's threads and the allocator's rounding take beside the arrays, measured.
 _FIXED = 400 * 2**20
+
+#: The halo adds a sixth to a tile of so many pixels, and a third to one of half as many.
+LARGEST_TILE = 2048
 
 #: Assumed to be free where the system does not say.
 _UNKNOWN = 4 * 2**30
@@ -121,7 +124,7 @@ def choose_tile(
         Of the picture.
     tile : int, "auto" or None
         What was asked for. "auto" takes the picture whole where its graph and its optimiser fit into the
-        memory that is free, and otherwise in tiles of 1024 pixels, or of 512 or 256 where that still does
+        memory that is free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or 256 where that does
         not fit. What does not go with tiles is taken whole.
 
     Returns
@@ -143,7 +146,7 @@ def choose_tile(
         return None
     content_layers, style_layers = layers_in_use(recipe)
     halo = 2 * strides_and_reach(network, (*content_layers, *style_layers))[1]
-    size = DEFAULT_TILE
+    size = LARGEST_TILE
     while size > 256 and graph_bytes(network, recipe, size + halo, size + halo) > free:
         size //= 2
     return size

@@ -202,7 +202,12 @@ def _add_feedforward(group: argparse._ArgumentGroup) -> None:
         "--fixed-style", metavar="N[:W],...", help="one of 26 styles, or several with weights: 3:0.5,12:0.5"
     )
     group.add_argument(
-        "--transform", metavar="CKPT", help="a network of one style, from fast-style-transfer's checkpoint"
+        "--transform",
+        metavar="CKPT",
+        nargs="?",
+        const="wheat-field.ckpt",
+        help="a network of one style: a checkpoint of train_transform.py or of fast-style-transfer; "
+        "default: the shipped one, %(const)s",
     )
     group.add_argument(
         "--hub-model", metavar="DIR", help="the SavedModel arbitrary-image-stylization-v1-256, downloaded"

@@ -52,9 +52,6 @@ from neuralstyle import vgg
 from neuralstyle.files import InputError
 from neuralstyle.networks import Network
 
-#: Pixels on a side where nothing else is asked for: a graph of a region then takes about 3 GB.
-DEFAULT_TILE = 1024
-
 
 @dataclass(frozen=True)
 class Box:

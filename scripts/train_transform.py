@@ -113,12 +113,13 @@ def settings(
 ) -> dict[str, object]:
     """What decides the weights, by the names that a message uses if a run goes on with others."""
     names = "\n".join(example.photograph.name for example in examples)
-    numbers = ("batch", "crop", "width", "learning_rate", "held_out", "seed")
+    numbers = ("recipe", "network", "batch", "crop", "width", "learning_rate", "held_out", "seed")
+    weights = ("content_weight", "style_weight", "tv_weight")
     return {
         "a --style of SHA-256": None if style is None else sha256(style).hexdigest()[:12],
         "pictures whose names have SHA-256": sha256(names.encode()).hexdigest()[:12],
-        "the objective": repr(recipe),
         **{f"--{name.replace('_', '-')}": getattr(options, name) for name in numbers},
+        **{f"--{name.replace('_', '-')}": getattr(recipe, name) for name in weights},
     }
 
 
@@ -167,6 +168,10 @@ def train(options: argparse.Namespace) -> int:
         )
         if options.resume:
             training.restore(options.output)
+            if training.steps >= iterations:
+                raise InputError(
+                    f"{options.output}: has {training.steps} iterations already; --iterations asks for more"
+                )
         events = []
         if options.logdir:
             first = training.steps + 1 if training.steps else 0
@@ -195,7 +200,7 @@ def run(
     from neuralstyle.images import write_image
 
     began, recent = time.perf_counter(), []
-    last = training.steps >= iterations
+    last = False
     while not last:
         recent.append(training.step())
         done = training.steps
@@ -230,7 +235,7 @@ def say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script: 0, or 2 after bad input."""
+    """Run the script: 0, 2 after bad input, or 130 after Ctrl-C before training began."""
     try:
         options = parser().parse_args(arguments)
         check(options)
@@ -238,6 +243,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         say(str(error))
         return 2
+    except KeyboardInterrupt:
+        say("stopped before there was anything to keep; nothing was written")
+        return 130
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from neuralstyle.feedforward.transform import WEIGHTS, check_weights
 from neuralstyle.files import InputError
+from neuralstyle.networks import weights_folder
 
 #: In front of the names of our own checkpoints' variables.
 PREFIX = "transform/"
@@ -32,7 +33,8 @@ def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
     path : path
         A checkpoint of either format: one file (V1), or the name before ``.index`` and
         ``.data-00000-of-00001`` (V2; the name of one of those files or of ``.meta`` does as well). Or a
-        folder: its latest checkpoint, as the file ``checkpoint`` in it tells.
+        folder: its latest checkpoint, as the file ``checkpoint`` in it tells. A bare name that is not
+        there is looked for in `neuralstyle.networks.weights_folder`.
 
     Returns
     -------
@@ -70,6 +72,7 @@ def _checkpoint_name(path: Path) -> Path:
         return Path(latest)
     if path.suffix in (".index", ".meta") or path.suffix.startswith(".data-"):
         path = path.with_suffix("")
-    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
-        raise InputError(f"{path}: there is no such checkpoint, neither this file nor {path.name}.index")
-    return path
+    for place in (path, weights_folder() / path):
+        if place.is_file() or place.with_name(f"{place.name}.index").is_file():
+            return place
+    raise InputError(f"{path}: there is no such checkpoint, neither this file nor {path.name}.index")

@@ -1,0 +1,122 @@
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from neuralstyle import cli
+from neuralstyle.images import read_image, write_image
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "train_transform.py"
+
+
+@pytest.fixture(scope="module")
+def main():
+    return runpy.run_path(str(SCRIPT))["main"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Photographs to train on, among them a file that is none, and a style picture beside them."""
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "photographs").mkdir()
+    for name in ("astronaut", "coffee", "chelsea"):
+        write_image(folder / "photographs" / f"{name}.png", getattr(skimage.data, name)()[:150, 80:280])
+    (folder / "photographs" / "notes.txt").write_text("not a picture")
+    write_image(folder / "style.png", skimage.data.immunohistochemistry()[:120, :160])
+    (folder / "empty").mkdir()
+    return folder
+
+
+def arguments(folder, *more):
+    """A small network, trained on small crops."""
+    small = ["--crop", "32", "--batch", "1", "--width", "0.125", "--held-out", "0.3"]
+    return [
+        *("--style", str(folder / "style.png"), "--train", str(folder / "photographs")),
+        *("--output", "one.ckpt", *small, *more),
+    ]
+
+
+def test_training_prints_both_losses_and_leaves_a_network_to_run(main, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    picture = str(folder / "photographs" / "coffee.png")
+    reports = ["--print-iterations", "2", "--checkpoint-iterations", "3", "--logdir", "events"]
+    test = ["--test", picture, "--test-output", "at_{}.png"]
+    assert main(arguments(folder, "--iterations", "5", *reports, *test)) == 0
+
+    printed = capsys.readouterr()
+    number = r"[0-9.e+]+"
+    losses = f"total {number}, content {number}, style {number}, tv {number}"
+    lines = printed.out.splitlines()
+    assert [re.match(r"epoch (\d+), iteration (\d+): ", line).groups() for line in lines] == [
+        ("1", "2"),
+        ("2", "4"),
+        ("2", "5"),
+    ]
+    assert all(re.search(rf": {losses}; held out: {losses}$", line) for line in lines)
+    assert "notes.txt" in printed.err and "1 of 4 pictures skipped" in printed.err
+
+    assert sorted(path.name for path in tmp_path.glob("at_*")) == ["at_3.png", "at_5.png"]
+    assert {path.parent.name for path in Path("events").glob("*/events*")} == {"training", "held-out"}
+    assert cli.main(["--transform", "one.ckpt", "--content", picture, "--output", "result.png"]) == 0
+    np.testing.assert_array_equal(read_image("result.png"), read_image("at_5.png"))
+
+    # One line for what cannot go on, and what exists is not replaced unasked.
+    assert main(arguments(folder, "--resume", "--iterations", "9", "--seed", "2")) == 2
+    assert "--seed 1, not 2" in capsys.readouterr().err.splitlines()[-1]
+    assert main(arguments(folder)) == 2
+    assert "one.ckpt: exists already" in capsys.readouterr().err
+    assert main(arguments(folder, "--resume", "--iterations", "6", *reports)) == 0
+    assert "iteration 6" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--pairs", "somewhere"], "--style does not go with --pairs"),
+        (["--train", "empty"], "is an empty folder"),
+        (["--train", "nowhere"], "nowhere: is no folder"),
+        (["--output", "nowhere/one.ckpt"], "nowhere"),
+        (["--resume"], "one.ckpt: there is no such checkpoint"),
+        (["--crop", "30"], "--crop is 30"),
+        (["--iterations", "0"], "--iterations is 0"),
+        (["--batch", "0"], "--batch is 0"),
+        (["--held-out", "1.5"], "--held-out is 1.5"),
+        (["--learning-rate", "0"], "--learning-rate is 0"),
+        (["--width", "0"], "--width is 0"),
+        (["--style", "nothing.png"], "nothing.png"),
+        (["--test", "me.png", "--test-output", "same.png"], "--test-output same.png: has no placeholder"),
+    ],
+)
+def test_a_bad_option_gets_one_line_that_names_it(
+    main, folder, tmp_path, monkeypatch, capsys, options, expected
+):
+    monkeypatch.chdir(tmp_path)
+    options = [str(folder / "empty") if option == "empty" else option for option in options]
+    assert main(arguments(folder, *options)) == 2
+    assert expected in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    often = ["--checkpoint-iterations", "1", "--iterations", "100000"]
+    # A shell that runs tests in the background has its children ignore Ctrl-C.
+    program = "import signal, runpy, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, SCRIPT, *arguments(folder, *often)], stderr=subprocess.PIPE, text=True
+    )
+    while not Path("one.ckpt.index").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate()
+    assert process.returncode == 0
+    assert re.search(r"stopped after \d+ iterations; the same command with --resume goes on", printed)
