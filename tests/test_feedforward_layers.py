@@ -53,9 +53,36 @@ def test_few_output_channels_are_convolved_like_many(rng, outputs):
     kernel = rng.standard_normal((9, 9, 5, outputs), np.float32)
     padded = np.pad(x, ((0, 0), (4, 4), (4, 4), (0, 0)))
     expected = correlated(padded, kernel)
-    found = computed(lambda t: convolution(t, kernel, zeros=4), x, known_size=False)
+    found = computed(lambda t: convolution(t, kernel, padding="SAME"), x, known_size=False)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     np.testing.assert_allclose(computed(lambda t: convolution(t, kernel), padded), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("outputs", [3, 8, 20])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_the_derivatives_of_a_convolution_are_those_of_its_definition(rng, outputs, padding):
+    side = 20 if padding == "VALID" else 12
+    x = rng.random((2, side, side, 5), np.float32)
+    kernel = rng.standard_normal((9, 9, 5, outputs), np.float32)
+    upstream = rng.standard_normal((2, 12, 12, outputs), np.float32)
+    with tf.Graph().as_default() as graph:
+        given = tf.constant(x), tf.constant(kernel)
+        gradients = tf.gradients(convolution(*given, padding=padding), given, tf.constant(upstream))
+    with tf.compat.v1.Session(graph=graph) as session:
+        by_input, by_kernel = session.run(gradients)
+
+    # y[p] = Σ_d x[p + d] · K[d]: what y[p] is worth goes to x[p + d] by K[d], and to K[d] by x[p + d].
+    margin = 4 if padding == "SAME" else 0
+    padded = np.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0))).astype(np.float64)
+    expected_input, expected_kernel = np.zeros_like(padded), np.zeros(kernel.shape)
+    for i in range(9):
+        for j in range(9):
+            part = (slice(None), slice(i, i + 12), slice(j, j + 12))
+            expected_input[part] += upstream @ kernel[i, j].T
+            expected_kernel[i, j] = np.einsum("nhwc,nhwo->co", padded[part], upstream)
+    inner = slice(margin, margin + side)
+    np.testing.assert_allclose(by_input, expected_input[:, inner, inner], atol=1e-3)
+    np.testing.assert_allclose(by_kernel, expected_kernel, atol=1e-3)
 
 
 def test_a_stride_skips_positions(rng):

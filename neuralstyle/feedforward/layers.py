@@ -1,5 +1,7 @@
 """Pieces of graph that the feed-forward networks share, written so that a processor runs them well."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -40,7 +42,9 @@ def _line(x: tf.Tensor, axis: int, position: int) -> tf.Tensor:
     return x[:, line] if axis == 1 else x[:, :, line]
 
 
-def convolution(x: tf.Tensor, kernel: tf.Tensor | np.ndarray, stride: int = 1, zeros: int = 0) -> tf.Tensor:
+def convolution(
+    x: tf.Tensor, kernel: tf.Tensor | np.ndarray, stride: int = 1, padding: str = "VALID"
+) -> tf.Tensor:
     """Convolve with a kernel that may have very few output channels.
 
     oneDNN computes 16 output channels at a time and throws away those that a layer has not. So a layer with
@@ -54,8 +58,9 @@ def convolution(x: tf.Tensor, kernel: tf.Tensor | np.ndarray, stride: int = 1, z
     kernel : tf.Tensor or ndarray
         h×w×C×out. With 8 outputs or fewer and stride 1, the result's width must be a multiple of 4.
     stride : int
-    zeros : int
-        Rows and columns of zeros put around the picture first.
+    padding : {"SAME", "VALID"}
+        Whether zeros are put around the picture first, so that it keeps its size; the kernel's sides are
+        odd then.
 
     Returns
     -------
@@ -63,16 +68,30 @@ def convolution(x: tf.Tensor, kernel: tf.Tensor | np.ndarray, stride: int = 1, z
         N×H'×W'×out.
     """
     height, width, inputs, outputs = kernel.shape
-    padding = [[0, 0], [zeros, zeros], [zeros, zeros], [0, 0]] if zeros else "VALID"
     columns = 4 if outputs <= 4 else 2 if outputs <= 8 else 1
     if stride > 1 or columns == 1:
         return tf.nn.conv2d(x, kernel, stride, padding)
-    # The kernel once for each column, moved to the right by as much.
-    moved = [tf.pad(kernel, [[0, 0], [i, columns - 1 - i], [0, 0], [0, 0]]) for i in range(columns)]
-    wide = tf.reshape(tf.stack(moved, axis=3), (height, width + columns - 1, inputs, columns * outputs))
-    y = tf.nn.conv2d(x, wide, (1, 1, columns, 1), padding)
-    shape = tf.shape(y)
-    return tf.reshape(y, (shape[0], shape[1], columns * shape[2], outputs))
+    zeros = [[0, 0], [height // 2] * 2, [width // 2] * 2, [0, 0]] if padding == "SAME" else "VALID"
+
+    @tf.custom_gradient
+    def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        # The kernel once for each column, moved to the right by as much.
+        moved = [tf.pad(kernel, [[0, 0], [i, columns - 1 - i], [0, 0], [0, 0]]) for i in range(columns)]
+        wide = tf.reshape(tf.stack(moved, axis=3), (height, width + columns - 1, inputs, columns * outputs))
+        y = tf.nn.conv2d(x, wide, (1, 1, columns, 1), zeros)
+        shape = tf.shape(y)
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            # That of the plain form: oneDNN derives no convolution whose strides differ.
+            backprop = tf.compat.v1.nn
+            return (
+                backprop.conv2d_backprop_input(tf.shape(x), kernel, upstream, [1] * 4, padding),
+                backprop.conv2d_backprop_filter(x, tf.shape(kernel), upstream, [1] * 4, padding),
+            )
+
+        return tf.reshape(y, (shape[0], shape[1], columns * shape[2], outputs)), gradient
+
+    return convolve(x, tf.convert_to_tensor(kernel))
 
 
 def enlarged_convolution(x: tf.Tensor, kernel: np.ndarray) -> tf.Tensor:

@@ -164,7 +164,7 @@ def build(weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable], pixels: t
     """
 
     def layer(x: tf.Tensor, convolution_: Convolution) -> tf.Tensor:
-        name, size, stride = convolution_.name, convolution_.size, convolution_.stride
+        name, stride = convolution_.name, convolution_.stride
         kernel = tf.convert_to_tensor(weights[f"{name}/kernel"])
         if convolution_.transposed:
             shape = tf.shape(x)
@@ -173,7 +173,7 @@ def build(weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable], pixels: t
         elif stride > 1:
             y = tf.nn.conv2d(x, kernel, stride, "SAME")
         else:
-            y = convolution(x, kernel, zeros=size // 2)
+            y = convolution(x, kernel, padding="SAME")
         reduced = name == "conv3" or name.startswith("residual")
         return instance_norm(y, weights[f"{name}/scale"], weights[f"{name}/shift"], EPSILON, reduced)
 
