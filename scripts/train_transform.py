@@ -49,7 +49,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--output", metavar="CKPT", required=True, help="the checkpoint to write")
     add("--overwrite", action="store_true", help="replace a checkpoint that exists")
-    add("--resume", action="store_true", help="go on from a checkpoint that this command wrote")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from a checkpoint that this command wrote; --iterations and --learning-rate may differ",
+    )
     add("--recipe", default="fast-style-transfer", choices=list(RECIPES), help="default: %(default)s")
     for term, name in (("content", "content"), ("style", "style"), ("tv", "total variation")):
         add(f"--{term}-weight", type=float, metavar="W", help=f"of {name}; default: the recipe's")
@@ -113,7 +117,7 @@ def settings(
 ) -> dict[str, object]:
     """What decides the weights, by the names that a message uses if a run goes on with others."""
     names = "\n".join(example.photograph.name for example in examples)
-    numbers = ("recipe", "network", "batch", "crop", "width", "learning_rate", "held_out", "seed")
+    numbers = ("recipe", "network", "batch", "crop", "width", "held_out", "seed")
     weights = ("content_weight", "style_weight", "tv_weight")
     return {
         "a --style of SHA-256": None if style is None else sha256(style).hexdigest()[:12],

@@ -269,11 +269,11 @@ class Training:
             raise InputError(
                 f"{state}: no training can go on from it; start afresh without --resume"
             ) from error
-        for name in self._settings | settings:
-            before, now = (found.get(name) for found in (settings, self._settings))
-            if before != now:
+        for name, now in self._settings.items():
+            if settings.get(name) != now:
                 raise InputError(
-                    f"{state}: was made with {name} {before}, not {now}; give the same, or leave --resume out"
+                    f"{state}: was made with {name} {settings.get(name)}, not {now}; "
+                    "give the same, or leave --resume out"
                 )
         with self.graph.as_default():
             self._state_saver.restore(self._session, state)
