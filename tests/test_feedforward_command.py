@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from neuralstyle import cli
-from neuralstyle.feedforward import any_style, multi_style
+from neuralstyle.feedforward import any_style, checkpoints, multi_style, transform
+from neuralstyle.networks import weights_folder
 
 
 @pytest.fixture
@@ -36,6 +37,15 @@ def test_fixed_styles_are_blended_for_a_whole_folder(folder):
         expected = render(iio.imread("in/style.png").astype(np.float32))
     assert {path.name for path in (folder / "out").iterdir()} == {"content.png", "style.png"}
     np.testing.assert_array_equal(iio.imread("out/style.png"), np.rint(np.clip(expected, 0, 255)))
+
+
+def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
+    assert cli.main(["--transform", "--content", "content.png", "--output", "out.png"]) == 0
+    shipped = weights_folder() / "wheat-field.ckpt"
+    with transform.renderer(checkpoints.read_checkpoint(shipped)) as render:
+        expected = render(iio.imread("content.png").astype(np.float32))
+    np.testing.assert_array_equal(iio.imread("out.png"), np.rint(expected))
+    assert sum(path.stat().st_size for path in shipped.parent.glob("wheat-field.ckpt.*")) < 2e6
 
 
 @pytest.mark.parametrize(

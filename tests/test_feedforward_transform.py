@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
+import skimage.data
 import tensorflow as tf
 
+from neuralstyle import loss_and_gradient
 from neuralstyle.feedforward import transform
+from neuralstyle.feedforward.checkpoints import read_checkpoint
 from neuralstyle.files import InputError
+from neuralstyle.images import example_pair, fit_longer_side, read_image, resize
 
 
 def trained_weights(width=1.0):
@@ -152,3 +156,15 @@ def test_half_the_width_is_half_the_channels_of_all_but_the_last_layer():
 def test_a_width_of_nothing_is_refused():
     with pytest.raises(InputError, match="--width is 0"):
         transform.initial_weights(0)
+
+
+def test_the_shipped_network_gives_an_unknown_picture_its_style(shipped_network):
+    picture = resize(skimage.data.retina().astype(np.float32), 256, 256)
+    style = fit_longer_side(read_image(example_pair()[1]), 384)
+    with transform.renderer(read_checkpoint("wheat-field.ckpt")) as render:
+        rendered = render(picture)
+    before, after = (
+        loss_and_gradient(image, picture, style, "fast-style-transfer", shipped_network)[0]
+        for image in (picture, rendered)
+    )
+    assert after["style"] < before["style"] / 4
