@@ -87,7 +87,7 @@ def check(options: argparse.Namespace) -> None:
     for name in ("epochs", "iterations", "batch", "style_size", "print_iterations", "checkpoint_iterations"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
+            raise InputError(f"{option(name)} is {value}; it must be 1 or more")
     if options.crop < 32 or options.crop % 4:
         raise InputError(f"--crop is {options.crop}; it must be a multiple of 4, and 32 or more")
     if not options.learning_rate > 0:
@@ -122,8 +122,8 @@ def settings(
     return {
         "a --style of SHA-256": None if style is None else sha256(style).hexdigest()[:12],
         "pictures whose names have SHA-256": sha256(names.encode()).hexdigest()[:12],
-        **{f"--{name.replace('_', '-')}": getattr(options, name) for name in numbers},
-        **{f"--{name.replace('_', '-')}": getattr(recipe, name) for name in weights},
+        **{option(name): getattr(options, name) for name in numbers},
+        **{option(name): getattr(recipe, name) for name in weights},
     }
 
 
@@ -226,6 +226,11 @@ def run(
                 write_image(checkpoint_path(options.test_output, done), picture)
                 if events:
                     events[0].add_picture(done, picture)
+
+
+def option(name: str) -> str:
+    """What is typed for an option, from the name that it is kept under."""
+    return f"--{name.replace('_', '-')}"
 
 
 def told(losses: dict[str, float]) -> str:

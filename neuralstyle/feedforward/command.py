@@ -11,6 +11,9 @@ from neuralstyle.quiet import quiet_import
 #: The options that each choose a network; at most one may be given.
 KINDS = ("transform", "any_style", "fixed_style", "hub_model")
 
+#: Those of them that render in the style of a picture.
+TAKE_STYLES = ("any_style", "hub_model")
+
 
 def wanted(options: Namespace) -> str | None:
     """The kind of network that the options ask for; None for a recipe.
@@ -28,8 +31,7 @@ def wanted(options: Namespace) -> str | None:
     if len(kinds) > 1:
         raise InputError(f"{_option(kinds[0])} and {_option(kinds[1])} do not go together; give one of them")
     kind = kinds[0]
-    takes_styles = kind in ("any_style", "hub_model")
-    if options.styles and not takes_styles:
+    if options.styles and kind not in TAKE_STYLES:
         raise InputError(f"--styles does not go with {_option(kind)}, whose styles are its own")
     if kind == "hub_model" and options.styles and len(options.styles) > 1:
         raise InputError("--hub-model takes one style picture")
@@ -40,8 +42,9 @@ def wanted(options: Namespace) -> str | None:
                 raise InputError(f"{option} does not go with {_option(kind)}")
     for name in ("width", "height", "longer_side", "scales"):
         if getattr(options, name) is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(f"{option} does not go with {_option(kind)}, which keeps the content's size")
+            raise InputError(
+                f"{_option(name)} does not go with {_option(kind)}, which keeps the content's size"
+            )
     return kind
 
 
@@ -67,8 +70,9 @@ def render(kind: str, options: Namespace) -> int:
     example_content, example_style = example_pair()
     strength = 1.0 if options.strength is None else options.strength
     blending.check_strength(strength)
-    styles = [read_image(path) for path in options.styles or [example_style]]
-    blending.proportions(options.style_blend, len(styles))
+    if kind in TAKE_STYLES:
+        styles = [read_image(path) for path in options.styles or [example_style]]
+        blending.proportions(options.style_blend, len(styles))
     blend = blending.parse_fixed_styles(options.fixed_style) if options.fixed_style else None
     with quiet_import():
         from neuralstyle.feedforward import any_style, checkpoints, multi_style, saved_model, transform
@@ -94,5 +98,5 @@ def render(kind: str, options: Namespace) -> int:
     return 0
 
 
-def _option(kind: str) -> str:
-    return f"--{kind.replace('_', '-')}"
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

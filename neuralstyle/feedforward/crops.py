@@ -14,6 +14,9 @@ from neuralstyle.images import read_image, resize
 #: The folders of photographs and of their slow results, for training on pairs.
 PAIR_FOLDERS = ("photographs", "results")
 
+#: How many pictures are read at once.
+READERS = 2
+
 
 @dataclass(frozen=True)
 class Example:
@@ -156,6 +159,8 @@ class Crops:
     Attributes
     ----------
     size, batch : int
+    channels : int
+        3, or 6 for pairs.
     batches : int
         How many make an epoch.
     unreadable : set of pathlib.Path
@@ -173,6 +178,7 @@ class Crops:
         self._examples, self.size, self.batch, self._seed = list(examples), size, batch, seed
         self._report = report
         self.unreadable: set[Path] = set()
+        self.channels = 3 if self._examples[0].result is None else 6
         self.batches = -(-len(self._examples) // batch)
         if not any(self.read(example) is not None for example in self._examples):
             folder = self._examples[0].photograph.parent
@@ -199,26 +205,22 @@ class Crops:
                 return random_square(picture, self.size, np.random.default_rng([self._seed, 2, epoch, index]))
         raise InputError("none of the pictures can be read any more")
 
-    def dataset(self, start: tf.Tensor, channels: int = 3, workers: int = 2) -> tf.compat.v1.data.Dataset:
+    def dataset(self, start: tf.Tensor) -> tf.compat.v1.data.Dataset:
         """The batches from a step on, N×size×size×C, read ahead by threads of their own.
 
         Parameters
         ----------
         start : tf.Tensor
             int64: how many batches were seen before.
-        channels : int
-            3, or 6 for pairs.
-        workers : int
-            How many pictures are read at once.
         """
 
         def crop(position: tf.Tensor) -> tf.Tensor:
             value = tf.numpy_function(self.at, [position], tf.float32)
-            return tf.ensure_shape(value, (self.size, self.size, channels))
+            return tf.ensure_shape(value, (self.size, self.size, self.channels))
 
         options = tf.data.Options()
         # A session runs one operation at a time; reading must not wait for its turn.
-        options.threading.private_threadpool_size = workers + 1
+        options.threading.private_threadpool_size = READERS + 1
         positions = tf.compat.v1.data.Dataset.range(start * self.batch, np.iinfo(np.int64).max)
-        batches = positions.map(crop, num_parallel_calls=workers).batch(self.batch, drop_remainder=True)
+        batches = positions.map(crop, num_parallel_calls=READERS).batch(self.batch, drop_remainder=True)
         return batches.prefetch(2).with_options(options)

@@ -171,17 +171,16 @@ class Training:
             network = network_for(recipe, network)
             targets = style_targets(network, recipe, style, crops.size, machine)
 
-        channels = 6 if style is None else 3
         with new_graph(machine) as graph:
             variables = {
                 name: tf.compat.v1.get_variable(OWN_NAMES[name], initializer=value, use_resource=True)
                 for name, value in initial.items()
             }
             self._start = tf.compat.v1.placeholder(tf.int64, ())
-            self._rows = tf.compat.v1.data.make_initializable_iterator(crops.dataset(self._start, channels))
+            self._rows = tf.compat.v1.data.make_initializable_iterator(crops.dataset(self._start))
             # Other crops can be fed in place of the next ones, which are then left for later.
             self._batch = tf.compat.v1.placeholder_with_default(
-                self._rows.get_next(), (crops.batch, crops.size, crops.size, channels)
+                self._rows.get_next(), (crops.batch, crops.size, crops.size, crops.channels)
             )
             photographs = self._batch[..., :3]
             pictures = transform.build(variables, photographs)
