@@ -42,7 +42,7 @@ is never less than one pixel.
 times the area of regions over that of tiles, (1 + 2·80/1024)² = 1.34 for relu5_1 and tiles of 1024.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -246,4 +246,16 @@ class TileInput:
 
 
 def _inside(features: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-    return features[:, box[0] : box[1], box[2] : box[3]]
+    """The activations inside a box of rows and columns: top, bottom, left and right."""
+
+    @tf.custom_gradient
+    def inside(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            # TensorFlow's own derivative of a slice works on one core: a seventh of the second pass.
+            height, width = tf.shape(features)[1], tf.shape(features)[2]
+            around = [[0, 0], [box[0], height - box[1]], [box[2], width - box[3]], [0, 0]]
+            return tf.pad(upstream, around)
+
+        return features[:, box[0] : box[1], box[2] : box[3]], gradient
+
+    return inside(features)
