@@ -7,7 +7,7 @@ is read, because the networks were trained on sRGB pictures, and what is written
 import io
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,7 +68,7 @@ class Decoded:
     orientation: int = 1
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, tell: Callable[[str], None] | None = None) -> np.ndarray:
     """Read a picture.
 
     JPEG, PNG, TIFF, WebP, BMP, GIF and whatever else Pillow, tifffile or imageio read; of several frames
@@ -84,6 +84,8 @@ def read_image(path: str | Path) -> np.ndarray:
     ----------
     path : path
         The file.
+    tell : callable, optional
+        Called with one line if a profile changed the colours.
 
     Returns
     -------
@@ -99,13 +101,16 @@ def read_image(path: str | Path) -> np.ndarray:
     path = Path(path)
     with _naming(path):
         decoded = _decode(path)
-        image = _srgb(decoded)
+        converted = _converted(decoded.colours, decoded.profile) if decoded.profile else None
+        image = _rgb(decoded.colours) if converted is None else _as_float(converted)
         if decoded.alpha is not None:
             alpha = _as_float(decoded.alpha) / 255
             image = image * alpha + 255 * (1 - alpha)
         image = np.broadcast_to(image, (*image.shape[:2], 3))
     image = np.ascontiguousarray(_upright(image, decoded.orientation))
     _check_size(image, str(path))
+    if tell is not None and converted is not None:
+        tell(f"{path}: its colour profile was applied; the result is sRGB")
     return image
 
 
@@ -141,7 +146,7 @@ def as_image(image: np.ndarray | str | Path) -> np.ndarray:
     return np.ascontiguousarray(image, dtype=np.float32)
 
 
-def check_output(path: str | Path, overwrite: bool = False, bits: int = 8) -> None:
+def check_output(path: str | Path, overwrite: bool = False, bits: int = 8, quality: int = 95) -> None:
     """Find out, before any work starts, whether a picture could be written.
 
     Parameters
@@ -152,16 +157,18 @@ def check_output(path: str | Path, overwrite: bool = False, bits: int = 8) -> No
         Whether a file that exists may be replaced.
     bits : {8, 16}
         Bits a channel.
+    quality : int
+        1..100, of JPEG and WebP.
 
     Raises
     ------
     InputError
-        If the suffix is unknown, its kind of file cannot hold that many bits, the file exists and must
-        not be replaced, or the folder is missing or cannot be written.
+        If the suffix is unknown, its kind of file cannot hold that many bits, there is no such quality,
+        the file exists and must not be replaced, or the folder is missing or cannot be written.
     """
     path = Path(path)
     check_writable(path)
-    _check_kind(path, bits)
+    _check_kind(path, bits, quality)
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; choose another name, or say that it may be overwritten")
 
@@ -202,12 +209,10 @@ def write_image(
         or the file cannot be written.
     """
     path = Path(path)
-    _check_kind(path, bits)
+    _check_kind(path, bits, quality)
     suffix = path.suffix.lower()
     if text and suffix != ".png":
         raise InputError(f"{path}: only a PNG keeps text; name a .png file")
-    if not 1 <= quality <= 100:
-        raise InputError(f"quality must be a number from 1 to 100, not {quality}")
     pixels = _quantised(image, bits)
     check_writable(path)
     try:
@@ -259,29 +264,6 @@ def read_text(path: str | Path) -> dict[str, str]:
     path = Path(path)
     with _naming(path), Image.open(path, formats=["PNG"]) as image:
         return {str(key): str(value) for key, value in image.text.items()}
-
-
-def read_profile(path: str | Path) -> bytes | None:
-    """Read the ICC profile that a picture carries.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    bytes or None
-        None where it carries none.
-
-    Raises
-    ------
-    InputError
-        As `read_image` does.
-    """
-    path = Path(path)
-    with _naming(path):
-        return _decode(path).profile
 
 
 def example_pair() -> tuple[Path, Path]:
@@ -367,12 +349,14 @@ def _check_size(image: np.ndarray, name: str) -> None:
         )
 
 
-def _check_kind(path: Path, bits: int) -> None:
+def _check_kind(path: Path, bits: int, quality: int) -> None:
+    if not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise InputError(f"--quality is {quality}; it must be a number from 1 to 100")
     depths = DEPTHS.get(path.suffix.lower())
     if depths is None:
         raise InputError(f"{path}: cannot write pictures of that kind; use one of {', '.join(DEPTHS)}")
     if bits not in (8, 16):
-        raise InputError(f"a picture has 8 or 16 bits a channel, not {bits}")
+        raise InputError(f"--bits is {bits}; a picture has 8 or 16 bits a channel")
     if bits not in depths:
         raise InputError(f"{path}: this kind of file holds 8 bits a channel; use .png or .tiff for {bits}")
 
@@ -456,6 +440,10 @@ def _decode_tiff(page) -> Decoded:
     if page.axes.startswith("S"):  # one plane a channel
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
+    if pixels.dtype.kind == "u" and page.bitspersample < 8 * pixels.dtype.itemsize:
+        # 12 bits, say, come as 0..4095 of 16; bring them to where 65535 is white.
+        whole = np.iinfo(pixels.dtype).max
+        pixels = np.rint(pixels * (whole / (2**page.bitspersample - 1))).astype(pixels.dtype)
     colours, alpha = pixels[..., :channels], None
     if kind == "MINISWHITE":
         colours = np.iinfo(colours.dtype).max - colours
@@ -501,13 +489,9 @@ def _as_float(pixels: np.ndarray) -> np.ndarray:
     return 255 * pixels.astype(np.float32)
 
 
-def _srgb(decoded: Decoded) -> np.ndarray:
-    """The colours as sRGB, H×W×3 (or H×W×1 where grey needs no conversion), float32 0..255."""
-    if decoded.profile:
-        converted = _converted(decoded.colours, decoded.profile)
-        if converted is not None:
-            return _as_float(converted)
-    colours = _as_float(decoded.colours)
+def _rgb(colours: np.ndarray) -> np.ndarray:
+    """Colours without a profile, H×W×3 (or H×W×1, grey), float32 0..255."""
+    colours = _as_float(colours)
     if colours.shape[2] == 4:
         return (255 - colours[..., :3]) * (255 - colours[..., 3:]) / 255
     return colours

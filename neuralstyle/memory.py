@@ -32,10 +32,13 @@ def free_bytes() -> int:
         return _UNKNOWN
     fields = dict(line.split(":") for line in table.read_text().splitlines())
     free = int(fields["MemAvailable"].split()[0]) * 1024
-    # A container may have less than the machine (version 2 of control groups).
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.is_file() and limit.read_text().strip() != "max":
-        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    # A container may have less than the machine (version 2 of control groups). What it has used counts the
+    # files that the system keeps in memory as long as nobody else wants it.
+    group = Path("/sys/fs/cgroup")
+    if (group / "memory.max").is_file() and (group / "memory.max").read_text().strip() != "max":
+        limit, used = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
+        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        free = min(free, limit - used + int(counts["inactive_file"]) + int(counts["active_file"]))
     return free
 
 

@@ -1,5 +1,6 @@
 """What the generated picture is measured against, computed once in graphs of their own."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuralstyle import masks, vgg
+from neuralstyle.files import InputError
 from neuralstyle.gram import gram_matrix
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.networks import Network
@@ -46,12 +48,28 @@ class OnDisk:
     ----------
     shape : tuple of int
         Zeros at first.
+
+    Raises
+    ------
+    InputError
+        If the folder for temporary files has not so much room.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self._file = tempfile.TemporaryFile(prefix="neuralstyle-")
-        self._file.truncate(4 * max(int(np.prod(shape)), 1))
+        size = 4 * max(int(np.prod(shape)), 1)
+        try:
+            self._file = tempfile.TemporaryFile(prefix="neuralstyle-")
+            # Writing to a mapped file on a full disk would kill the process, so the room is taken now.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self._file.fileno(), 0, size)
+            else:
+                self._file.truncate(size)
+        except OSError as error:
+            raise InputError(
+                f"the folder for temporary files has no room for {size / 1e9:.1f} GB of content features "
+                f"({error.strerror}); name another in TMPDIR"
+            ) from error
 
     def _map(self) -> np.ndarray:
         count = int(np.prod(self.shape))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuralstyle.feedforward.pictures import files_in
 from neuralstyle.files import InputError, check_writable
 from neuralstyle.quiet import quiet_import
 
@@ -49,7 +50,7 @@ def normalize_weights(source: str | None, folder: Path | None, output: Path, ove
     check_writable(output)
     if output.exists() and not overwrite:
         raise InputError(f"{output}: exists already; --overwrite replaces it")
-    files = picture_files(folder) if folder else []
+    files = files_in(folder) if folder else []
 
     from neuralstyle.networks import load_network
     from neuralstyle.networks.matconvnet import write_matconvnet
@@ -78,17 +79,6 @@ def normalize_weights(source: str | None, folder: Path | None, output: Path, ove
         )
     write_matconvnet(rescale(network, means), output)
     print(f"{output}: {output.stat().st_size} bytes")
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """The files of a folder, in the order of their names."""
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
-    if not files:
-        raise InputError(f"{folder}: is empty; put photographs into it")
-    return files
 
 
 def readable(files: list[Path]) -> Iterator[np.ndarray]:

@@ -19,7 +19,6 @@ from neuralstyle.images import (
     fit_longer_side,
     fit_width,
     read_image,
-    read_profile,
     read_text,
     resize,
     write_image,
@@ -244,7 +243,27 @@ def test_16_bits_with_another_profile_keep_their_precision(tmp_path):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_picture_tagged_srgb_is_left_as_it_is(tmp_path, pixels, bits):
     write_image(tmp_path / "a.png", pixels, bits=bits, icc_profile=imagecodecs.cms_profile("srgb"))
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels)
+    told = []
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png", told.append), pixels)
+    assert told == []
+
+
+def test_a_profile_that_changes_the_colours_is_told_of(tmp_path, pixels):
+    write_image(tmp_path / "a.png", pixels, icc_profile=adobe_profile())
+    told = []
+    read_image(tmp_path / "a.png", told.append)
+    assert len(told) == 1 and "a.png" in told[0]
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_white_is_white_in_a_tiff_of_any_depth(tmp_path, bits):
+    ramp = np.linspace(0, 2**bits - 1, 16 * 16).astype(np.uint16).reshape(16, 16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.dstack([ramp] * 3), photometric="rgb", bitspersample=bits, compression=None
+    )
+    np.testing.assert_allclose(
+        read_image(tmp_path / "a.tif")[..., 1], ramp * (255 / (2**bits - 1)), atol=0.01
+    )
 
 
 def test_grey_with_a_linear_profile_becomes_srgb(tmp_path):
@@ -277,12 +296,8 @@ def test_a_profile_that_cannot_be_used_counts_as_none(tmp_path, pixels, profile)
 def test_the_profile_given_is_embedded(tmp_path, pixels, name):
     profile = adobe_profile()  # holds the time it was made
     write_image(tmp_path / name, pixels, icc_profile=profile)
-    assert read_profile(tmp_path / name) == profile
-
-
-def test_a_picture_without_profile_has_none(tmp_path, pixels):
-    write_image(tmp_path / "a.png", pixels)
-    assert read_profile(tmp_path / "a.png") is None
+    with Image.open(tmp_path / name) as image:
+        assert image.info["icc_profile"] == profile
 
 
 # Bad files

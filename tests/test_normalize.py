@@ -237,8 +237,8 @@ def test_the_script_says_what_is_wrong_in_one_line(small_network, tmp_path, wron
     last = done.stderr.splitlines()[-1]
     assert last.startswith("normalize_weights.py: ")
     expected = {
-        "empty": "is empty",
-        "missing": "No such file",
+        "empty": "is an empty folder",
+        "missing": "is no folder",
         "exists": "exists already",
         "unreadable": "there is no picture",
     }

@@ -50,12 +50,15 @@ def files_in(folder: str | Path) -> list[Path]:
     Raises
     ------
     InputError
-        If it is no folder, or an empty one.
+        If it is no folder, an empty one, or one that may not be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; name one with pictures in it")
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
     if not files:
         raise InputError(f"{folder}: is an empty folder; put pictures into it or name another")
     return files
@@ -67,6 +70,8 @@ def render_files(
     output: str | Path,
     *,
     overwrite: bool = False,
+    bits: int = 8,
+    quality: int = 95,
     report: Callable[[str], None] = print,
 ) -> int:
     """Render a picture, or every picture in a folder.
@@ -82,9 +87,11 @@ def render_files(
         keeps its name, and gets ``.png`` after it if its kind can be read but not written.
     overwrite : bool
         Whether files that exist may be replaced.
+    bits, quality : int
+        As in `neuralstyle.images.write_image`.
     report : callable
-        Called with one line for every picture of a folder that cannot be read, and at the end with one
-        that counts them, if there were any.
+        Called with one line for every picture of a folder that cannot be read, at the end with one
+        that counts them, if there were any, and with one for every picture whose profile changed it.
 
     Returns
     -------
@@ -99,8 +106,8 @@ def render_files(
     """
     content, output = Path(content), Path(output)
     if not content.is_dir():
-        check_output(output, overwrite)
-        write_image(output, render(read_image(content)))
+        check_output(output, overwrite, bits, quality)
+        write_image(output, render(read_image(content, report)), bits=bits, quality=quality)
         return 1
 
     files = files_in(content)
@@ -114,17 +121,17 @@ def render_files(
     except OSError as error:
         raise InputError(f"{output}: cannot be made ({error.strerror})") from error
     for result in results.values():
-        check_output(result, overwrite)
+        check_output(result, overwrite, bits, quality)
 
     skipped = 0
     for path, result in results.items():
         try:
-            image = read_image(path)
+            image = read_image(path, report)
         except InputError as error:
             report(f"{error}; skipped")
             skipped += 1
             continue
-        write_image(result, render(image))
+        write_image(result, render(image), bits=bits, quality=quality)
     if skipped == len(files):
         raise InputError(f"{content}: none of its {len(files)} files is a picture that can be read")
     if skipped:

@@ -155,7 +155,7 @@ def build(weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable], pixels: t
         Under the names in `WEIGHTS`. Variables make a network to train.
     pixels : tf.Tensor
         Pictures N×H×W×3, float32, RGB; H and W multiples of 4. 0..255, or 0..1 as fast-style-transfer
-        trains: the first normalisation takes the scale out again, to the last few bits.
+        trains: the first normalisation takes the scale out again, but for the epsilon beside its variance.
 
     Returns
     -------
