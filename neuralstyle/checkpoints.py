@@ -148,8 +148,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 def check_same_run(path: str | Path, checkpoint: Checkpoint, record: Record) -> None:
     """Make sure that a run may go on from a checkpoint: that it is the same run.
 
-    Only the number of iterations may differ, and only in a run of one scale; it may not be less than
-    what the checkpoint has done.
+    The number of iterations may differ, in a run of one scale only; it may not be less than what the
+    checkpoint has done. So may how the result is written, and whether it is computed in tiles: a run that
+    was too large for the memory can go on.
 
     Parameters
     ----------
@@ -165,7 +166,8 @@ def check_same_run(path: str | Path, checkpoint: Checkpoint, record: Record) -> 
         If it is another run. The message says what differs.
     """
     recipe = recipe_from_record(record)
-    found = difference(checkpoint.record, record, ignoring=() if recipe.scales else ("iterations",))
+    ignoring = ("bits", "quality", "tile", *(() if recipe.scales else ("iterations",)))
+    found = difference(checkpoint.record, record, ignoring)
     if found:
         raise InputError(f"{path}: was made with {found}; give the same options, or leave --resume out")
     if not recipe.scales and checkpoint.iteration > recipe.iterations:

@@ -120,8 +120,8 @@ def match_colours(style: np.ndarray, content: np.ndarray, method: str = "cholesk
 def luminance(image: np.ndarray) -> np.ndarray:
     """The luminance of a picture (Rec. 601) as a grey picture.
 
-    For transfer on luminance alone ([1]_): stylise ``luminance(content)`` with
-    ``match_luminance(style, content)``, then put the colours back with `keep_colours`.
+    For transfer on luminance alone ([1]_), which stylises ``luminance(content)`` with
+    ``match_luminance(style, content)`` and then puts the colours back with `keep_colours`.
 
     Parameters
     ----------

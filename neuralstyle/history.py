@@ -50,7 +50,7 @@ class Step:
     iteration : int
         How many steps led to the picture; 0 is the start.
     seconds : float
-        Since the first evaluation began.
+        Since the run began; the first step's include the targets and the graph.
     total, content, style, tv : float
         Losses, weights included; the total is the sum of the others.
     picture : ndarray or None
@@ -161,8 +161,8 @@ class Timelapse:
 
     A context manager. Each picture goes to ffmpeg as it is added and is kept nowhere else, so that a long
     run of large pictures needs no memory for it. The file takes its name when the block ends, by itself
-    or by Ctrl-C, and then holds every picture that was added. Where none was added, or another error
-    ended the block, there is no new file and an old one is untouched.
+    or by Ctrl-C, and then holds every picture that was added, ten a second. Where none was added, or
+    another error ended the block, there is no new file and an old one is untouched.
 
     The MP4 is H.264 with half-resolution colour (4:2:0), which every player knows and which needs even
     sides: an odd picture has its last row or column repeated once, with a warning that says so. The GIF has a
@@ -175,26 +175,27 @@ class Timelapse:
     size : (int, int), optional
         Height and width of the film; pictures of another size are resized to it. Default: the first
         picture's. A run that goes from coarse to fine gives its last size.
-    frames_per_second : float
-        Above 0. GIF counts in hundredths of a second.
 
     Raises
     ------
     InputError
-        If the suffix is another, or the folder is missing or cannot be written.
+        If the suffix is another, the folder is missing or cannot be written, or there is no ffmpeg.
     """
 
-    def __init__(
-        self, path: str | Path, size: tuple[int, int] | None = None, frames_per_second: float = 10.0
-    ) -> None:
+    def __init__(self, path: str | Path, size: tuple[int, int] | None = None) -> None:
+        import imageio_ffmpeg
+
         self._path = Path(path)
         check_writable(self._path)
         if self._path.suffix.lower() not in _FILMS:
             raise InputError(f"{path}: cannot write films of that kind; use {' or '.join(_FILMS)}")
-        if not frames_per_second > 0:
-            raise InputError(f"a film needs more than 0 pictures a second, not {frames_per_second}")
+        try:
+            self._program = imageio_ffmpeg.get_ffmpeg_exe()
+        except RuntimeError as error:
+            raise InputError(
+                f"{path}: no ffmpeg on this machine; install one, or give IMAGEIO_FFMPEG_EXE its path"
+            ) from error
         self._size = size
-        self._rate = frames_per_second
         self._file = ExitStack()
         self._ffmpeg: subprocess.Popen | None = None
 
@@ -244,25 +245,17 @@ class Timelapse:
                 self._file.__exit__(kind, *exception)
 
     def _start(self, height: int, width: int) -> None:
-        import imageio_ffmpeg
-
         if (height, width) != tuple(self._size):
             warnings.warn(
                 f"{self._path}: an MP4 needs even sides, so {self._size[1]}×{self._size[0]} pixels become "
                 f"{width}×{height}; the last row or column is repeated",
                 stacklevel=3,
             )
-        try:
-            program = imageio_ffmpeg.get_ffmpeg_exe()
-        except RuntimeError as error:
-            raise InputError(
-                f"{self._path}: no ffmpeg on this machine; install one, or give IMAGEIO_FFMPEG_EXE its path"
-            ) from error
         temporary = self._file.enter_context(replacing(self._path))
         self._ffmpeg = subprocess.Popen(
             [
-                *(program, "-y", "-v", "error"),
-                *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(self._rate)),
+                *(self._program, "-y", "-v", "error"),
+                *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "10"),
                 *("-i", "pipe:"),
                 *_FILMS[self._path.suffix.lower()],
                 str(temporary),

@@ -31,18 +31,34 @@ class Loss(Protocol):
 Report = Callable[[int, Losses, np.ndarray, dict[str, np.ndarray]], None]
 
 
+def _require(good: bool, option: str, value: float, what: str) -> None:
+    if not good:
+        raise InputError(f"{option} is {value}; it must be {what}")
+
+
 @dataclass(frozen=True)
 class Adam:
     """Adam (Kingma & Ba 2015), in the form of ``tf.train.AdamOptimizer``.
 
     The form is the one at the end of their section 2, where epsilon is added to the square root of the
     uncorrected second moment.
+
+    Raises
+    ------
+    InputError
+        If a figure is out of its range; so do the other optimisers.
     """
 
     learning_rate: float = 10.0
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _require(0 < self.learning_rate < np.inf, "--learning-rate", self.learning_rate, "greater than 0")
+        _require(0 <= self.beta1 < 1, "--beta1", self.beta1, "0 or more and less than 1")
+        _require(0 <= self.beta2 < 1, "--beta2", self.beta2, "0 or more and less than 1")
+        _require(0 < self.epsilon < np.inf, "--eps", self.epsilon, "greater than 0")
 
     def start(self, picture: np.ndarray) -> dict[str, np.ndarray]:
         """The state before the first step: both moments zero."""
@@ -78,6 +94,11 @@ class GradientDescent:
     decay_rate: float = 1.0
     decay_steps: int = 100
 
+    def __post_init__(self) -> None:
+        _require(0 < self.learning_rate < np.inf, "--learning-rate", self.learning_rate, "greater than 0")
+        _require(0 < self.decay_rate < np.inf, "--decay-rate", self.decay_rate, "greater than 0")
+        _require(self.decay_steps >= 1, "--decay-steps", self.decay_steps, "1 or more")
+
     def start(self, picture: np.ndarray) -> dict[str, np.ndarray]:
         """The state before the first step: nothing is remembered."""
         return {}
@@ -98,11 +119,16 @@ class LBFGS:
     memory : int
         How many past steps it remembers.
     restart : int or None
-        Forget them after so many evaluations and go on from where the picture is; None: never.
+        Forget them after so many evaluations and go on from the best picture; None: never.
     """
 
     memory: int = 10
     restart: int | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.memory >= 1, "--memory", self.memory, "1 or more")
+        # A first evaluation only says where the run is; the second is the first that can be better.
+        _require(self.restart is None or self.restart >= 2, "--restart", self.restart, "2 or more")
 
 
 Optimizer = Adam | GradientDescent | LBFGS
@@ -172,6 +198,10 @@ class _EnoughEvaluations(Exception):
     """Leaves SciPy's loop, which has no other way out in the middle of a line search."""
 
 
+class _TooFar(Exception):
+    """Leaves it as well, after a step to a picture whose loss is no finite number."""
+
+
 def _lbfgs(
     optimizer: LBFGS,
     loss: Loss,
@@ -186,7 +216,8 @@ def _lbfgs(
     A float32 loss cannot tell two pictures apart that differ by less than 1e-7 of it. SciPy then stops
     early ("REL_REDUCTION_OF_F", "ABNORMAL_TERMINATION_IN_LNSRCH"): its line search finds no decrease
     along a direction that its memory of many such differences has spoilt. Starting afresh from the best
-    picture, with an empty memory, goes on; only when a fresh start finds nothing better is it over.
+    picture, with an empty memory, goes on; only when a fresh start finds nothing better is it over. The
+    same happens after a step so long that the loss overflows.
     """
     # Slow to import, and the command line reads the settings above before anything runs.
     from scipy.optimize import minimize as scipy_minimize
@@ -201,6 +232,8 @@ def _lbfgs(
             raise _EnoughEvaluations
         candidate = flat.reshape(picture.shape).astype(np.float32)
         losses, gradient = loss.losses_and_gradient(candidate)
+        if best_losses is not None and not np.isfinite(losses["total"]):
+            raise _TooFar
         _check(losses, evaluations)
         if best_losses is None or losses["total"] < best_losses["total"]:
             best, best_losses = candidate, losses
@@ -210,7 +243,7 @@ def _lbfgs(
 
     while evaluations < iterations:
         limit = iterations if optimizer.restart is None else min(evaluations + optimizer.restart, iterations)
-        before = best_losses
+        before, better = best_losses, "smaller loss that float32 can tell from this one"
         try:
             scipy_minimize(
                 evaluate,
@@ -228,13 +261,18 @@ def _lbfgs(
             )
         except _EnoughEvaluations:
             continue
+        except _TooFar:
+            better = "other picture with a finite loss; lower the weights"
         if best_losses is before:
             warnings.warn(
                 f"L-BFGS stopped after {evaluations} of {iterations} evaluations: even afresh it finds no "
-                "smaller loss that float32 can tell from this one",
+                f"{better}",
                 stacklevel=2,
             )
             break
+    if best_losses is None:  # a run that goes on after its last evaluation
+        best_losses = loss.losses(best)
+        _check(best_losses, evaluations)
     report(evaluations, best_losses, best, {"best": best})
     return best
 
@@ -243,5 +281,5 @@ def _check(losses: Losses, iteration: int) -> None:
     if not np.isfinite(losses["total"]):
         raise InputError(
             f"the loss is not a finite number after {iteration} iterations; "
-            "lower --learning-rate or the weights"
+            "lower the weights or, where the optimizer has one, --learning-rate"
         )

@@ -94,6 +94,7 @@ class Recipe:
         A space of `neuralstyle.colours.keep_colours`: the result has the content's colours.
     match_colours : str or None
         A method of `neuralstyle.colours.match_colours`: the styles have the content's colours.
+        Or "luminance": both are grey, and the styles have the content's luminance.
     checkpoint_every : int or None
         After how many iterations the program writes a picture.
     keep_best : bool

@@ -324,7 +324,7 @@ def difference(before: Record, now: Record, ignoring: Sequence[str] = ()) -> str
     before, now : dict
         Records, with or without a result.
     ignoring : sequence of str
-        Fields of the recipe that may differ.
+        Fields of the recipe, and options, that may differ.
 
     Returns
     -------
@@ -341,7 +341,11 @@ def difference(before: Record, now: Record, ignoring: Sequence[str] = ()) -> str
     ]
     values.append(("seed", before["seed"], now["seed"]))
     options = {**before["options"], **now["options"]}
-    values += [(name, before["options"].get(name), now["options"].get(name)) for name in options]
+    values += [
+        (name, before["options"].get(name), now["options"].get(name))
+        for name in options
+        if name not in ignoring
+    ]
     for name, was, is_now in values:
         if was != is_now:
             return f"{name} {was!r} instead of {is_now!r}"

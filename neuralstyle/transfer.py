@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.checkpoints import Checkpoint
-from neuralstyle.colours import keep_colours, match_colours
+from neuralstyle.colours import keep_colours, luminance, match_colours, match_luminance
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine
 from neuralstyle.history import Step
-from neuralstyle.images import as_image, fit_height, fit_longer_side, fit_width, resize
+from neuralstyle.images import SMALLEST_SIDE, as_image, fit_height, fit_longer_side, fit_width, resize
 from neuralstyle.interrupts import stopping_on_ctrl_c
 from neuralstyle.loss import Masks, Pictures, TiledLoss, WholeLoss, as_images, network_for, open_loss
 from neuralstyle.memory import check_optimizer_fits
@@ -107,8 +107,8 @@ def stylize(
     Returns
     -------
     Result
-        Ctrl-C ends the run after the step that it falls into, with what there is so far; pressed once
-        more, it raises KeyboardInterrupt at once.
+        Ctrl-C ends the run after the step that it falls into, or between two scales, with what there is
+        so far; pressed once more, or before the first step, it raises KeyboardInterrupt at once.
 
     Raises
     ------
@@ -120,42 +120,50 @@ def stylize(
     network = network_for(recipe, network or load_network())
     unit = np.float32(recipe.unit)
     bounds = (0.0, 255.0 / recipe.unit) if recipe.clip else None
+    least = min(stage.iterations for stage in stages(recipe))
+    if least < 1:
+        raise InputError(f"--iterations is {least}; it must be 1 or more")
+    for stage in stages(recipe):
+        check_optimizer_fits(stage.optimizer, *result_size(replace(stage, scales=()), content))
     run = _Run(recipe, on_step, on_checkpoint, on_state, resume)
-    picture = None
+    picture, interrupted = None, False
     for scale, stage in enumerate(stages(recipe)):
-        if stage.iterations < 1:
-            raise InputError(f"--iterations is {stage.iterations}; it must be 1 or more")
         if resume and scale < resume.scale:
             continue
-        fitted, fitted_styles = fit_pictures(stage, content, styles)
         here = resume if resume and scale == resume.scale else None
-        if here:
-            start = here.picture
-        elif picture is None:
-            start = starting_picture(stage, network, fitted, fitted_styles, seed) / unit
-        else:
-            start = resize(picture, *fitted.shape[:2], "bicubic") / unit
-        if stage.match_colours:
-            fitted_styles = [match_colours(style, fitted, stage.match_colours) for style in fitted_styles]
-        check_optimizer_fits(stage.optimizer, *fitted.shape[:2])
-        opened = open_loss(
-            network,
-            stage,
-            fitted,
-            fitted_styles,
-            _fit_masks(masks, [fitted] * len(styles)),
-            _fit_masks(style_masks, fitted_styles),
-            tile,
-            machine,
-        )
+        try:
+            fitted, fitted_styles = fit_pictures(stage, content, styles)
+            seen, seen_styles = match_pictures(stage, fitted, fitted_styles)
+            if here:
+                start = here.picture
+            elif picture is None:
+                start = starting_picture(stage, network, fitted, fitted_styles, seed) / unit
+                start = luminance(start) if stage.match_colours == "luminance" else start
+            else:
+                start = resize(picture, *fitted.shape[:2], "bicubic") / unit
+            opened = open_loss(
+                network,
+                stage,
+                seen,
+                seen_styles,
+                _fit_masks(masks, [seen] * len(styles)),
+                _fit_masks(style_masks, seen_styles),
+                tile,
+                machine,
+            )
+        except KeyboardInterrupt:
+            if picture is None:
+                raise
+            interrupted = True  # the smaller picture is what there is
+            break
         run.begin(scale, stage, fitted if stage.keep_colours else None, start)
         # A large picture is not kept for nothing while the optimiser works.
-        del fitted, fitted_styles
-        with opened as loss, stopping_on_ctrl_c(run.stop):
+        del fitted, fitted_styles, seen, seen_styles
+        with stopping_on_ctrl_c(run.stop), opened as loss:
             if on_loss is not None:
                 on_loss(loss)
             try:
-                last = minimize(
+                minimize(
                     stage.optimizer,
                     _InUnits(loss, unit),
                     start,
@@ -165,15 +173,40 @@ def stylize(
                     here and here.state,
                     here.iteration if here else 0,
                 )
-                interrupted = False
             except _Stopped:
-                last, interrupted = run.last, True
-        picture = (last if run.best is None else run.best) * unit
-        if interrupted:
+                interrupted = True
+            step, picture = run.end()
+            picture = picture * unit
+        if interrupted or (run.stop.is_set() and scale + 1 < len(stages(recipe))):
+            interrupted = True
             break
     picture = run.finished(picture)
-    step = run.best_step or run.history[-1]
     return Result(np.rint(picture).astype(np.uint8), run.history, picture, step, run.state, interrupted)
+
+
+def match_pictures(
+    recipe: Recipe, content: np.ndarray, styles: list[np.ndarray]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The content and style pictures as the network sees them: with the colours that a recipe gives them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    content : ndarray
+        H×W×3, float32, RGB, 0..255.
+    styles : list of ndarray
+
+    Returns
+    -------
+    content : ndarray
+        Grey where the transfer is on luminance alone, and otherwise as it is.
+    styles : list of ndarray
+    """
+    if not recipe.match_colours:
+        return content, styles
+    if recipe.match_colours == "luminance":
+        return luminance(content), [match_luminance(style, content) for style in styles]
+    return content, [match_colours(style, content, recipe.match_colours) for style in styles]
 
 
 def result_size(recipe: Recipe, content: np.ndarray) -> tuple[int, int]:
@@ -236,15 +269,16 @@ class _Run:
         """Start a stage: iterations go on counting, the best picture is looked for anew."""
         self._scale, self._stage, self._content = scale, stage, content
         self._first = self.history[-1].iteration if self.history else 0
-        self.last = start
-        self.best: np.ndarray | None = None
-        self.best_step: Step | None = None
+        self._last = start
+        self._best: np.ndarray | None = None
+        self._best_step: Step | None = None
         self._best_total = np.inf
         if self._resume and self._resume.scale == scale:
-            # The history ends before the step that is about to be made again.
-            self._first += 1 - self._resume.iteration if self._resume.iteration else 0
-            self.best, self._best_total = self._resume.best, self._resume.best_total
-            self.best_step = next(
+            if self._resume.iteration:
+                # The history ends before the step that is about to be made again.
+                self._first -= self._resume.iteration - 1
+            self._best, self._best_total = self._resume.best, self._resume.best_total
+            self._best_step = next(
                 (step for step in self.history[::-1] if step.total == self._best_total), None
             )
 
@@ -253,18 +287,18 @@ class _Run:
     ) -> None:
         """Take note of a picture in the optimiser's range, and pass it on in pixel values."""
         step = Step(self._first + iteration, time.perf_counter() - self._began, **losses)
-        self.last = picture
+        if state.get("best", picture) is picture:  # not a worse trial of L-BFGS's line search
+            self._last, self._last_step = picture, step
         every = self._stage.checkpoint_every
         checkpoint = bool(every) and iteration > 0 and iteration % every == 0
         self.state = Checkpoint(
-            iteration, picture, state, self.history[:], {}, self.best, self._best_total, self._scale
+            iteration, picture, state, self.history[:], {}, self._best, self._best_total, self._scale
         )
         if self._on_state is not None:
             self._on_state(self.state)
         self.history.append(step)
-        if self._stage.keep_best and (checkpoint or iteration == self._stage.iterations):
-            if step.total < self._best_total:
-                self.best, self._best_total, self.best_step = picture.copy(), step.total, step
+        if self._stage.keep_best and checkpoint and step.total < self._best_total:
+            self._best, self._best_total, self._best_step = picture.copy(), step.total, step
         try:
             if self._on_step is not None:
                 self._on_step(replace(step, picture=picture * self._unit))
@@ -274,6 +308,12 @@ class _Run:
             self.stop.set()
         if self.stop.is_set():
             raise _Stopped
+
+    def end(self) -> tuple[Step, np.ndarray]:
+        """What a stage comes to: its last picture, or the best of its checkpoints if that is better."""
+        if self._best is not None and self._best_total <= self._last_step.total:
+            return self._best_step or self._last_step, self._best
+        return self._last_step, self._last
 
     def finished(self, picture: np.ndarray) -> np.ndarray:
         """A picture as the user gets it: within 0..255, with the content's colours if wanted."""
@@ -324,28 +364,35 @@ def fit_pictures(
         If a picture would come out under 16 pixels, or there are more style scales than styles.
     """
     method = recipe.resampling
+    if recipe.content_fit not in _FITS:
+        raise InputError(f"unknown content_fit {recipe.content_fit!r}; choose one of {', '.join(_FITS)}")
     fit = _FITS[recipe.content_fit]
     if recipe.content_size is not None:
         content = fit(content, recipe.content_size, method)
     height, width = content.shape[:2]
+    if recipe.style_fit not in ("stretch", "width", "alone"):
+        raise InputError(f"unknown style_fit {recipe.style_fit!r}; choose stretch, width or alone")
     scales = recipe.style_scales or (1.0,) * len(styles)
     if len(scales) != len(styles):
         raise InputError(f"--style-scales has {len(scales)} scales for {len(styles)} style pictures")
 
+    def at_least_one(pixels: float) -> int:
+        return max(1, round(pixels))  # what comes out too small is refused below
+
     def fit_style(style: np.ndarray, scale: float) -> np.ndarray:
         if recipe.style_fit == "stretch":
-            return resize(style, round(scale * height), round(scale * width), method)
+            return resize(style, at_least_one(scale * height), at_least_one(scale * width), method)
         if recipe.style_fit == "width":
-            return fit_width(style, round(scale * width), method)
+            return fit_width(style, at_least_one(scale * width), method)
         size = recipe.content_size
-        return style if size is None else fit(style, round(scale * size), method)
+        return style if size is None else fit(style, at_least_one(scale * size), method)
 
     styles = [fit_style(style, scale) for style, scale in zip(styles, scales, strict=True)]
     for what, picture in [("content", content), *(("style", style) for style in styles)]:
-        if min(picture.shape[:2]) < 16:
+        if min(picture.shape[:2]) < SMALLEST_SIDE:
             raise InputError(
                 f"the {what} picture would be {picture.shape[1]}×{picture.shape[0]} pixels; "
-                "it needs 16 in each direction"
+                f"it needs {SMALLEST_SIDE} in each direction"
             )
     return content, styles
 

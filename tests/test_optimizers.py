@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -118,6 +120,49 @@ def test_lbfgs_restarts_forget_the_past():
     # A fresh start evaluates the best picture so far once more.
     best = min(restarted[:4], key=lambda report: report[1])
     np.testing.assert_array_equal(restarted[4][2], best[2])
+
+
+def test_lbfgs_that_goes_on_after_its_last_evaluation_reports_its_picture():
+    _, reports = run(LBFGS(), 12)
+    iteration, total, picture, state = reports[-1]
+    resumed, again = run(LBFGS(), 12, start=picture, state=state, first=iteration)
+    np.testing.assert_array_equal(resumed, picture)
+    assert [(number, value) for number, value, *_ in again] == [(12, total)]
+
+
+class Cliff(Valley):
+    """The valley, with no finite loss where a pixel is above 3.05."""
+
+    beyond = 0
+
+    def losses(self, picture):
+        self.beyond += bool((picture > 3.05).any())
+        return {"total": np.inf} if (picture > 3.05).any() else super().losses(picture)
+
+
+def test_lbfgs_goes_on_from_its_best_picture_after_a_step_beyond_finite_losses():
+    loss = Cliff()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing better may be found in the end
+        picture, reports = run(LBFGS(), 40, loss)
+    assert loss.beyond
+    assert reports[-1][1] == Valley().losses(picture)["total"] < 0.1 * reports[0][1]
+
+
+@pytest.mark.parametrize(
+    "optimizer, figures, option",
+    [
+        (Adam, {"learning_rate": float("nan")}, "--learning-rate is nan"),
+        (Adam, {"beta1": 1.0}, "--beta1 is 1.0"),
+        (Adam, {"epsilon": 0.0}, "--eps is 0.0"),
+        (GradientDescent, {"decay_steps": 0}, "--decay-steps is 0"),
+        (LBFGS, {"memory": 0}, "--memory is 0"),
+        (LBFGS, {"restart": 1}, "--restart is 1"),
+    ],
+)
+def test_a_figure_out_of_its_range_is_refused(optimizer, figures, option):
+    with pytest.raises(InputError, match=option):
+        optimizer(**figures)
 
 
 def test_lbfgs_gives_the_best_picture_it_has_seen():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import neuralstyle
-from neuralstyle import RECIPES
+from neuralstyle import RECIPES, colours, loss, transfer
 from neuralstyle.images import example_pair
 from neuralstyle.recipes import layer_weights
 
@@ -61,7 +61,7 @@ def test_every_step_is_reported_with_its_picture(small_network, content, style):
 
 
 def test_a_hundred_iterations_on_the_bundled_pair_end_below_a_twentieth_of_the_first_loss(shipped_network):
-    recipe = replace(RECIPES["cookbook"], content_size=160)
+    recipe = replace(RECIPES["cookbook"], content_size=96)
     history = neuralstyle.stylize(*example_pair(), recipe, shipped_network).history
     assert len(history) == 101
     assert history[-1].total < 0.05 * history[0].total
@@ -149,6 +149,65 @@ def test_ctrl_c_gives_what_there_is_so_far(small_network, content, style):
     assert result.interrupted
     assert result.history[-1].iteration == 3
     np.testing.assert_array_equal(result.picture, np.clip(pictures[-1], 0, 255))
+
+
+def test_ctrl_c_between_two_scales_gives_the_smaller_picture(small_network, content, style, monkeypatch):
+    pictures = []
+
+    def open_loss_once(*arguments):
+        # As a press does while the targets of the second scale are measured.
+        if pictures:
+            raise KeyboardInterrupt
+        return loss.open_loss(*arguments)
+
+    monkeypatch.setattr(transfer, "open_loss", open_loss_once)
+    recipe = quick(scales=(24, 48), scale_iterations=(3, 2))
+    result = neuralstyle.stylize(
+        content, style, recipe, small_network, on_step=lambda s: pictures.append(s.picture.copy())
+    )
+    assert result.interrupted
+    assert len(pictures) == 4
+    np.testing.assert_array_equal(result.picture, np.clip(pictures[-1], 0, 255))
+
+
+def test_ctrl_c_keeps_the_last_picture_where_it_is_better_than_the_best_checkpoint(
+    small_network, content, style
+):
+    recipe = quick("neural-style", checkpoint_every=2, optimizer=neuralstyle.recipes.Adam(2.0))
+    stop = KeyboardInterrupt
+
+    def on_step(step):
+        if step.iteration == 5:
+            raise stop
+
+    result = neuralstyle.stylize(content, style, recipe, small_network, on_step=on_step)
+    assert result.history[5].total < result.history[4].total
+    assert result.step == result.history[5]
+
+
+def test_ctrl_c_in_a_line_search_gives_the_best_picture_so_far(small_network, content, style):
+    totals = []
+
+    def on_step(step):
+        totals.append(step.total)
+        if len(totals) > 2 and totals[-1] > min(totals):
+            raise KeyboardInterrupt
+
+    recipe = quick("neural-style-tf", iterations=200, content_size=None)
+    result = neuralstyle.stylize(content, style, recipe, small_network, on_step=on_step)
+    assert result.interrupted
+    assert result.step.total == min(totals)
+
+
+def test_luminance_only_takes_no_colour_from_the_style(small_network, content, style):
+    recipe = quick(match_colours="luminance", keep_colours="yuv")
+    result = neuralstyle.stylize(content, style, recipe, small_network)
+    grey = neuralstyle.stylize(content, colours.luminance(style), recipe, small_network)
+    np.testing.assert_allclose(result.picture, grey.picture, atol=0.1)
+    inside = ((result.picture > 0) & (result.picture < 255)).all(axis=2)
+    assert inside.mean() > 0.2
+    chroma, expected = np.diff(result.picture, axis=2), np.diff(content, axis=2)
+    np.testing.assert_allclose(chroma[inside], expected[inside], atol=0.5)
 
 
 def test_a_width_sets_the_size_of_the_result(small_network, content, style):
