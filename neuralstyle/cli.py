@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralstyle.files import InputError, check_writable
-from neuralstyle.options import parser, recipe_from
+from neuralstyle.options import parser, recipe_from, spelled
 from neuralstyle.quiet import quiet_import
 from neuralstyle.recipes import RECIPES, Recipe, find_recipe
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 after bad input, 130 after Ctrl-C before there was a picture.
+        Exit status: 0, 2 after bad input, 130 after Ctrl-C before there was a picture, or pressed twice.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
@@ -57,35 +57,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if arguments[:1] == ["recipes"]:
                 return _print_recipes(arguments[1:])
             options = parser().parse_args(arguments)
-            # Imported only now, so that --help need not wait for NumPy.
+            # Imported only now, so that --help need not wait for the libraries that read pictures.
             from neuralstyle.feedforward import command as feedforward
 
             kind = feedforward.wanted(options)
-            return feedforward.render(kind, options) if kind else _stylize(options)
+            return feedforward.render(kind, options) if kind else _stylize(arguments)
     except InputError as error:
         print(f"neuralstyle: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("neuralstyle: stopped before there was a picture; nothing was written", file=sys.stderr)
+        print("neuralstyle: stopped at once; what was not finished is not written", file=sys.stderr)
         return 130
 
 
-def _stylize(options: Namespace) -> int:
-    recipe, seed, inputs, earlier = _request(options)
+def _stylize(arguments: Sequence[str]) -> int:
+    options, recipe, seed, inputs, earlier = _request(arguments)
     from neuralstyle import records
     from neuralstyle.images import read_image, write_image
     from neuralstyle.networks import load_network
 
-    tables = _check_outputs(options)
-    content, styles = read_image(inputs.content), [read_image(path) for path in inputs.styles]
+    unfinished = Path(f"{options.output}.unfinished")
+    tables = _check_outputs(options, recipe, unfinished)
+    content, *styles = (read_image(path, _tell) for path in (inputs.content, *inputs.styles))
     masks, style_masks = _read_masks(inputs.masks), _read_masks(inputs.style_masks)
-    _tell_of_profiles([inputs.content, *inputs.styles])
     network = load_network(options.network)
     if earlier:
         records.check_network(earlier, network)
     network.up_to([*recipe.content_layers, *recipe.style_layers])
     if recipe.normalized_network and not (network.normalized or options.quiet):
-        print("neuralstyle: rescaling the network's filters; the first time takes a minute", file=sys.stderr)
+        _tell("rescaling the network's filters; the first time takes a quarter of a minute")
     with quiet_import():
         from neuralstyle import transfer
         from neuralstyle.checkpoints import check_same_run, load_checkpoint, save_checkpoint
@@ -101,7 +101,6 @@ def _stylize(options: Namespace) -> int:
         style_masks=inputs.style_masks,
         options={name: getattr(options, name) for name in _RECORDED},
     )
-    unfinished = Path(f"{options.output}.unfinished")
     resume = None
     if options.resume and unfinished.exists():
         resume = load_checkpoint(unfinished)
@@ -163,30 +162,32 @@ def _stylize(options: Namespace) -> int:
         write_table(path, result.history)
     if result.interrupted:
         save_checkpoint(unfinished, replace(result.state, record=record))
-        print(
-            f"neuralstyle: stopped after {result.history[-1].iteration} iterations, wrote {options.output}; "
-            "the same command with --resume goes on",
-            file=sys.stderr,
+        _tell(
+            f"stopped after {result.history[-1].iteration} iterations, wrote {options.output}; "
+            "the same command with --resume goes on"
         )
     else:
         unfinished.unlink(missing_ok=True)
     return 0
 
 
-def _request(options: Namespace) -> "tuple[Recipe, int, Inputs, Record | None]":
-    """What is to be done: the recipe, the seed, the picture files, and the record that they come from."""
+def _request(arguments: Sequence[str]) -> "tuple[Namespace, Recipe, int, Inputs, Record | None]":
+    """What is to be done: options, recipe, seed, picture files, and the record that they come from."""
     from neuralstyle import records
     from neuralstyle.images import example_pair
 
+    options = parser().parse_args(arguments)
     if options.from_record:
-        for name in ("content", "styles", "masks", "style_masks"):
+        for name in ("recipe", "content", "styles", "masks", "style_masks"):
             if getattr(options, name):
-                raise InputError(f"--{name.replace('_', '-')} does not go with --from-record")
+                raise InputError(f"{spelled(name)} does not go with --from-record")
         record = records.read_record(options.from_record)
+        # What the record says takes the place of the defaults; what is said now stands above it.
+        recorded = {name: record["options"][name] for name in _RECORDED if name in record["options"]}
+        options = parser().parse_args(arguments, Namespace(**recorded))
         recipe = recipe_from(options, records.recipe_from_record(record))
-        vars(options).update(record["options"])
         seed = record["seed"] if options.seed is None else options.seed
-        return recipe, seed, records.inputs_from_record(record), record
+        return options, recipe, seed, records.inputs_from_record(record), record
     example_content, example_style = example_pair()
     styles = [Path(path) for path in options.styles or [example_style]]
     inputs = records.Inputs(
@@ -195,7 +196,7 @@ def _request(options: Namespace) -> "tuple[Recipe, int, Inputs, Record | None]":
         _mask_paths("--masks", options.masks, len(styles)),
         _mask_paths("--style-masks", options.style_masks, len(styles)),
     )
-    return recipe_from(options), options.seed or 0, inputs, None
+    return options, recipe_from(options), options.seed or 0, inputs, None
 
 
 def _mask_paths(option: str, paths: Sequence[str] | None, styles: int) -> list[Path | None]:
@@ -214,26 +215,29 @@ def _read_masks(paths: Sequence[Path | None]) -> list["np.ndarray | None"] | Non
     return [None if path is None else read_image(path).mean(axis=2) / 255 for path in paths]
 
 
-def _tell_of_profiles(paths: Sequence[Path]) -> None:
-    from neuralstyle.images import read_profile
-
-    for path in paths:
-        if read_profile(path):
-            print(f"neuralstyle: {path}: its colour profile was applied; the result is sRGB", file=sys.stderr)
+def _tell(line: str) -> None:
+    print(f"neuralstyle: {line}", file=sys.stderr)
 
 
 def _tell_of_tiles(loss: "WholeLoss | TiledLoss") -> None:
     if loss.tile:
-        print(f"neuralstyle: computing in tiles of {loss.tile} pixels", file=sys.stderr)
+        _tell(f"computing in tiles of {loss.tile} pixels")
 
 
-def _check_outputs(options: Namespace) -> dict[str | Path, Callable]:
+def _check_outputs(options: Namespace, recipe: Recipe, unfinished: Path) -> dict[str | Path, Callable]:
     """Find out, before any work, that everything can be written; what is written from the history."""
     from neuralstyle import history
     from neuralstyle.images import check_output
 
-    overwrite = options.overwrite or options.resume
-    check_output(options.output, overwrite, options.bits)
+    for name in ("checkpoint_output", "timelapse"):
+        if getattr(options, name) and recipe.checkpoint_every is None:
+            raise InputError(f"{spelled(name)}: say with --checkpoint-iterations N how often")
+    overwrite = options.overwrite or (options.resume and unfinished.exists())
+    check_output(options.output, overwrite, options.bits, options.quality)
+    if unfinished.exists() and not overwrite:
+        raise InputError(
+            f"{unfinished}: is a run that was stopped; --resume goes on with it, --overwrite starts afresh"
+        )
     if options.checkpoint_output:
         check_output(checkpoint_path(options.checkpoint_output, 0), overwrite=True, bits=options.bits)
     folder = Path(options.output).parent
@@ -244,11 +248,17 @@ def _check_outputs(options: Namespace) -> dict[str | Path, Callable]:
         tables[folder / "progress.txt"] = history.write_history
     if options.progress_plot:
         tables[folder / "progress.png"] = history.plot_history
-    for path in (*tables, options.record, options.timelapse):
-        if path:
-            check_writable(path)
-            if Path(path).exists() and not overwrite:
-                raise InputError(f"{path}: exists already; --overwrite replaces it")
+    if options.resume and options.timelapse and Path(options.timelapse).exists() and not options.overwrite:
+        raise InputError(f"{options.timelapse}: shows the run up to its stop; name another film for the rest")
+    others = [path for path in (*tables, options.record, options.timelapse) if path]
+    for path in others:
+        check_writable(path)
+        if Path(path).exists() and not overwrite:
+            raise InputError(f"{path}: exists already; --overwrite replaces it")
+    names = [Path(path).resolve() for path in (options.output, *others)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{name}: would be written twice; give each output a name of its own")
     return tables
 
 
@@ -280,7 +290,7 @@ def checkpoint_path(form: str, iteration: int, option: str = "--checkpoint-outpu
     """
     try:
         path = form % iteration if re.search(r"%0?\d*d", form) else form.format(iteration)
-    except (IndexError, KeyError, ValueError):
+    except (IndexError, KeyError, ValueError, TypeError, AttributeError):
         path = form
     if path == form:
         raise InputError(f"{option} {form}: has no placeholder; write it as out_{{:05}}.jpg")
@@ -311,7 +321,7 @@ def _progress(stack: ExitStack, options: Namespace, iterations: int) -> Callable
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    print(f"neuralstyle: {message}", file=sys.stderr)
+    _tell(str(message))
 
 
 def _print_recipes(names: Sequence[str]) -> int:
@@ -331,7 +341,9 @@ def recipes_table() -> str:
         "pooling": lambda name, recipe: f"{recipe.pooling} {recipe.padding}",
         "start": lambda name, recipe: recipe.start,
         "optimizer": lambda name, recipe: type(recipe.optimizer).__name__,
-        "iterations": lambda name, recipe: str(recipe.iterations),
+        "iterations": lambda name, recipe: " + ".join(
+            map(str, recipe.scale_iterations or (recipe.iterations,))
+        ),
         "from": lambda name, recipe: recipe.source,
     }
     rows = [list(columns)]

@@ -6,24 +6,21 @@ are kept, with their meanings.
 
 import argparse
 from dataclasses import fields, replace
+from math import inf
 
 from neuralstyle.files import InputError
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer
 from neuralstyle.recipes import RECIPES, Recipe, find_recipe, layer_weights
 
+DEFAULT_RECIPE = "cookbook"
+
 _OPTIMIZERS = {"adam": Adam, "gradient-descent": GradientDescent, "lbfgs": LBFGS}
 
-#: Options of the optimisers, by the field that they set.
-_OPTIMIZER_OPTIONS = {
-    "learning_rate": "--learning-rate",
-    "beta1": "--beta1",
-    "beta2": "--beta2",
-    "epsilon": "--eps",
-    "decay_rate": "--decay-rate",
-    "decay_steps": "--decay-steps",
-    "memory": "--memory",
-    "restart": "--restart",
-}
+#: Options that set a field of the optimiser.
+_OPTIMIZER_OPTIONS = (
+    *("learning_rate", "beta1", "beta2", "epsilon"),
+    *("decay_rate", "decay_steps", "memory", "restart"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,7 +52,9 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--overwrite", action="store_true", help="replace files that exist")
     group.add_argument("--bits", type=int, choices=(8, 16), default=8, help="a channel; 16 for PNG and TIFF")
-    group.add_argument("--quality", type=int, metavar="1..100", default=95, help="of JPEG and WebP")
+    group.add_argument(
+        "--quality", type=int, metavar="1..100", default=95, help="of JPEG and WebP; default: %(default)s"
+    )
     group.add_argument(
         "--style-blend-weights",
         dest="style_blend",
@@ -84,7 +83,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     size.add_argument("--height", type=int, metavar="PIXELS", help="height of the result")
     size.add_argument("--longer-side", type=int, metavar="PIXELS", help="longer side of the result")
     size.add_argument(
-        "--scales", type=int, nargs="+", metavar="PIXELS", help="coarse to fine: one width after the other"
+        "--scales", type=int, nargs="+", metavar="PIXELS", help="coarse to fine: one size after the other"
     )
     group.add_argument(
         "--style-fit",
@@ -95,9 +94,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_method(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--recipe", metavar="NAME", default="cookbook", help=f"{', '.join(RECIPES)}; default: %(default)s"
-    )
+    group.add_argument("--recipe", metavar="NAME", help=f"{', '.join(RECIPES)}; default: {DEFAULT_RECIPE}")
     group.add_argument(
         "--iterations", type=int, nargs="+", metavar="N", help="evaluations with L-BFGS; one number a scale"
     )
@@ -193,6 +190,11 @@ def _add_colours(group: argparse._ArgumentGroup) -> None:
         choices=("cholesky", "symmetric"),
         help="give the styles the content's mean and covariance of colour first",
     )
+    group.add_argument(
+        "--luminance-only",
+        action="store_true",
+        help="take the style of light and dark alone; the colours stay the content's",
+    )
 
 
 def _add_feedforward(group: argparse._ArgumentGroup) -> None:
@@ -265,6 +267,11 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+def spelled(name: str) -> str:
+    """What is typed for an option, from the name that it is kept under."""
+    return next(action.option_strings[0] for action in parser()._actions if action.dest == name)
+
+
 def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Recipe:
     """The recipe that was asked for, with the fields that other options set.
 
@@ -284,7 +291,7 @@ def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Re
     InputError
         If options are out of range or contradict each other.
     """
-    recipe = recipe or find_recipe(options.recipe)
+    recipe = recipe or find_recipe(options.recipe or DEFAULT_RECIPE)
     given = {
         field.name: getattr(options, field.name)
         for field in fields(Recipe)
@@ -295,7 +302,7 @@ def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Re
             given[name] = tuple(given[name])
     for side in ("width", "height", "longer_side"):
         if getattr(options, side) is not None:
-            _at_least_one(f"--{side.replace('_', '-')}", getattr(options, side))
+            _at_least_one(spelled(side), getattr(options, side))
             size = getattr(options, side)
             given |= {"content_fit": side.replace("_", " "), "content_size": size}
             if recipe.scales:
@@ -311,8 +318,17 @@ def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Re
         given["scale_iterations"] = ()
     given |= _layers(options, recipe) | _start(options)
     given["optimizer"] = _optimizer(options, recipe.optimizer)
+    if options.luminance_only:
+        if options.match_colours:
+            raise InputError("--luminance-only does not go with --match-colors; give one of them")
+        given |= {"match_colours": "luminance", "keep_colours": options.keep_colours or "yuv"}
     if options.threads is not None:
         _at_least_one("--threads", options.threads)
+    if options.seed is not None and options.seed < 0:
+        raise InputError(f"--seed is {options.seed}; it must be 0 or more")
+    if given.get("as_published", recipe.as_published):
+        # What is said on the command line stands above the listing's mistakes, too.
+        given["listing"] = {name: value for name, value in recipe.listing.items() if name not in given}
     recipe = replace(recipe, **given)
     _check(recipe)
     return recipe
@@ -332,6 +348,10 @@ def _layers(options: argparse.Namespace, recipe: Recipe) -> dict[str, dict[str, 
             raise InputError(f"--content-weight-blend is {blend}; it must lie between 0 and 1")
         given["content_layers"] = {"relu4_2": blend, "relu5_2": 1 - blend}
     if options.style_layer_weight_exp is not None:
+        if not 1e-9 <= options.style_layer_weight_exp <= 1e9:
+            raise InputError(
+                f"--style-layer-weight-exp is {options.style_layer_weight_exp}; choose 1e-9 to 1e9"
+            )
         layers = given.get("style_layers", recipe.style_layers)
         given["style_layers"] = layer_weights(tuple(layers), options.style_layer_weight_exp)
     return given
@@ -367,7 +387,7 @@ def _optimizer(options: argparse.Namespace, optimizer: Optimizer) -> Optimizer:
     for name in given:
         if name not in known:
             kind = next(kind for kind, cls in _OPTIMIZERS.items() if type(optimizer) is cls)
-            raise InputError(f"{_OPTIMIZER_OPTIONS[name]} does not go with --optimizer {kind}")
+            raise InputError(f"{spelled(name)} does not go with --optimizer {kind}")
     return replace(optimizer, **given)
 
 
@@ -385,8 +405,10 @@ def _check(recipe: Recipe) -> None:
         raise InputError("--content-weight, --style-weight and --tv-weight are all 0; one must count")
     if recipe.style_blend and sum(recipe.style_blend) <= 0:
         raise InputError("--style-blend-weights must add up to more than 0")
-    if min(recipe.style_scales, default=1) <= 0:
+    if not all(0 < scale < inf for scale in recipe.style_scales):
         raise InputError("--style-scales must be greater than 0")
+    if not 0 <= recipe.noise < inf:
+        raise InputError(f"--noise is {recipe.noise}; it must be 0 or more")
 
 
 def _at_least_one(option: str, value: int) -> None:

@@ -9,6 +9,7 @@ fitted to pictures that were stylised slowly instead.
 """
 
 import argparse
+import math
 import sys
 import threading
 import time
@@ -88,6 +89,8 @@ def check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise InputError(f"{option(name)} is {value}; it must be 1 or more")
+    if options.seed < 0:
+        raise InputError(f"--seed is {options.seed}; it must be 0 or more")
     if options.crop < 32 or options.crop % 4:
         raise InputError(f"--crop is {options.crop}; it must be a multiple of 4, and 32 or more")
     if not options.learning_rate > 0:
@@ -208,6 +211,7 @@ def run(
     while not last:
         recent.append(training.step())
         done = training.steps
+        check_finite(recent[-1], done)
         last = done >= iterations or stop.is_set()
         if last or done % options.print_iterations == 0:
             mean = {term: sum(losses[term] for losses in recent) / len(recent) for term in recent[0]}
@@ -220,12 +224,23 @@ def run(
                     terms = {"content": 0.0, "style": 0.0, "tv": 0.0} | losses
                     writer.add_step(Step(done, time.perf_counter() - began, **terms))
         if last or done % options.checkpoint_iterations == 0:
+            # A step's losses are those before it; what is saved has to be good after it.
+            check_finite(training.measure(squares[:1]) if squares else {}, done)
             training.save(options.output)
             if test is not None:
                 picture = training.render(test)
                 write_image(checkpoint_path(options.test_output, done), picture)
                 if events:
                     events[0].add_picture(done, picture)
+
+
+def check_finite(losses: dict[str, float], iteration: int) -> None:
+    """Stop before a ruined network takes the place of the last checkpoint."""
+    if not all(map(math.isfinite, losses.values())):
+        raise InputError(
+            f"the loss is no finite number after {iteration} iterations; lower --learning-rate "
+            "(what was saved before is kept)"
+        )
 
 
 def option(name: str) -> str:
@@ -244,7 +259,7 @@ def say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script: 0, 2 after bad input, or 130 after Ctrl-C before training began."""
+    """Run the script: 0, 2 after bad input, or 130 after Ctrl-C before training began, or pressed twice."""
     try:
         options = parser().parse_args(arguments)
         check(options)
@@ -253,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return 2
     except KeyboardInterrupt:
-        say("stopped before there was anything to keep; nothing was written")
+        say("stopped at once; what was saved before is kept")
         return 130
 
 

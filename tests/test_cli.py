@@ -1,5 +1,6 @@
 """The command as a user runs it: a process, its exit status, what it prints and what it leaves."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import scipy.io
+import tifffile
 
 from neuralstyle import RECIPES, cli
 
@@ -67,18 +69,22 @@ def test_the_script_stylises_a_picture_with_the_shipped_weights(folder, tmp_path
     assert "3/3" in done.stderr and "loss" in done.stderr
 
 
-def test_two_runs_in_one_process_give_the_same_as_two_processes(folder, tmp_path):
-    arguments = ["--iterations", "2", "--quiet"]
+@pytest.fixture(scope="module")
+def quiet_run(folder):
+    """Two iterations by a process of their own, and what it printed."""
+    done = run(folder, *pictures(folder), "--output", "quiet.png", "--iterations", 2, "--quiet")
+    return done, iio.imread(folder / "quiet.png")
+
+
+def test_two_runs_in_one_process_give_the_same_as_another_process(folder, tmp_path, quiet_run):
     for name in ("first.png", "second.png"):
-        assert cli.main([*pictures(folder), *arguments, "--output", str(tmp_path / name)]) == 0
-    assert run(folder, *pictures(folder), *arguments, "--output", tmp_path / "third.png").returncode == 0
-    first, second, third = (iio.imread(tmp_path / f"{name}.png") for name in ("first", "second", "third"))
-    np.testing.assert_array_equal(first, second)
-    np.testing.assert_array_equal(first, third)
+        output = ["--output", str(tmp_path / name), "--iterations", "2", "--quiet"]
+        assert cli.main([*pictures(folder), *output]) == 0
+        np.testing.assert_array_equal(iio.imread(tmp_path / name), quiet_run[1])
 
 
-def test_quiet_prints_nothing(folder, tmp_path):
-    done = run(folder, *pictures(folder), "--output", tmp_path / "out.jpg", "--iterations", 1, "--quiet")
+def test_quiet_prints_nothing(quiet_run):
+    done, _ = quiet_run
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -230,9 +236,34 @@ def test_a_picture_is_made_again_from_its_record(folder, tmp_path, monkeypatch, 
     np.testing.assert_array_equal(iio.imread("again.png"), iio.imread("out.png"))
 
 
+def test_what_is_said_stands_above_the_record_and_only_figures_are_taken_from_it(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = ["--iterations", "1", "--output", "out.png", "--record", "out.json", "--quiet", "--bits", "16"]
+    assert cli.main([*pictures(folder), *options]) == 0
+    record = json.loads(Path("out.json").read_text())
+    record["options"] |= {"history": "stolen.csv", "overwrite": True}
+    Path("out.json").write_text(json.dumps(record))
+    assert cli.main(["--from-record", "out.json", "--output", "deep.tif", "--quiet"]) == 0
+    assert cli.main(["--from-record", "out.json", "--output", "flat.tif", "--quiet", "--bits", "8"]) == 0
+    assert (tifffile.imread("deep.tif").dtype, tifffile.imread("flat.tif").dtype) == (np.uint16, np.uint8)
+    assert not Path("stolen.csv").exists()
+
+
+def test_a_stopped_run_is_not_lost_and_a_finished_one_not_made_again(capsys, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("out.png.unfinished").write_bytes(b"hours of work")
+    assert "out.png.unfinished" in refused(capsys, *pictures(folder), "--output", "out.png")
+    assert Path("out.png.unfinished").read_bytes() == b"hours of work"
+    Path("done.png").write_bytes(b"precious")
+    assert "done.png" in refused(capsys, *pictures(folder), "--output", "done.png", "--resume")
+    assert Path("done.png").read_bytes() == b"precious"
+
+
 def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    options = [*pictures(folder), "--iterations", "60", "--output", "out.png"]
+    options = [*pictures(folder), "--iterations", "30", "--output", "out.png"]
     # Saves at every step, so that the test need not wait.
     program = "from neuralstyle import cli; cli._SECONDS_BETWEEN_SAVES = 0; cli.main()"
     process, reached = start(["-c", program], *options)
@@ -258,6 +289,12 @@ def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(fo
         (["--content-layers", "relu9_9"], "unknown layer relu9_9"),
         (["--device", "/GPU:7"], "--device /GPU:7"),
         (["--style-formula", "monet"], "unknown style formula 'monet'"),
+        (["--quality", "0"], "--quality is 0"),
+        (["--style-scales", "0.001", "--recipe", "neural-style", "--width", "64"], "it needs 16"),
+        (["--checkpoint-output", "out_%d_%d.jpg"], "no placeholder"),
+        (["--recipe", "gatys", "--timelapse", "film.gif"], "--timelapse: say with --checkpoint-iterations"),
+        (["--output", "progress.png", "--progress-plot"], "progress.png: would be written twice"),
+        (["--from-record", "nothing.json", "--recipe", "gatys"], "--recipe does not go with --from-record"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(capsys, folder, tmp_path, monkeypatch, options, expected):

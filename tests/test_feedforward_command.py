@@ -3,8 +3,9 @@
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
-from neuralstyle import cli
+from neuralstyle import cli, colours
 from neuralstyle.feedforward import any_style, checkpoints, multi_style, transform
 from neuralstyle.networks import weights_folder
 
@@ -24,6 +25,17 @@ def test_any_style_writes_what_its_renderer_gives(folder):
     with any_style.renderer([style], None, 0.5) as render:
         expected = render(content)
     np.testing.assert_array_equal(iio.imread("out.png"), np.rint(np.clip(expected, 0, 255)))
+
+
+def test_16_bits_and_the_contents_colours_can_be_had_at_once(folder):
+    options = ["--any-style", "--content", "content.png", "--style", "style.png", "--bits", "16"]
+    assert cli.main([*options, "--preserve-colors", "--output", "out.tif"]) == 0
+    content, style = (iio.imread(name).astype(np.float32) for name in ("content.png", "style.png"))
+    with any_style.renderer([style]) as render:
+        expected = colours.keep_colours(render(content), content, "yuv")
+    found = tifffile.imread("out.tif")
+    assert found.dtype == np.uint16
+    np.testing.assert_allclose(found / 257, np.clip(expected, 0, 255), atol=0.01)
 
 
 def test_fixed_styles_are_blended_for_a_whole_folder(folder):
@@ -59,8 +71,13 @@ def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
         ("--fixed-style 3 --strength 0.5", "--strength does not go with --fixed-style"),
         ("--hub-model . --styles style.png content.png", "--hub-model takes one style picture"),
         ("--any-style --width 100", "--width does not go with --any-style"),
+        ("--any-style --seed 3", "--seed does not go with --any-style"),
+        ("--fixed-style 3 --luminance-only", "--luminance-only does not go with --fixed-style"),
+        ("--any-style --history table.csv", "--history does not go with --any-style"),
+        ("--any-style --quality 0", "--quality is 0"),
+        ("--any-style --content empty", "--output: name a folder"),
         ("--transform nothing", "nothing"),
-        ("--any-style --content empty", "empty"),
+        ("--any-style --content empty --output results", "empty"),
     ],
 )
 def test_what_does_not_go_together_gets_one_line(capsys, folder, line, expected):

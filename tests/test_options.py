@@ -96,6 +96,16 @@ def test_a_switch_can_be_turned_on_and_off(flag, field):
     assert getattr(recipe("--recipe", "tensorflow-tutorial", f"--no-{flag}"), field) is False
 
 
+def test_luminance_only_keeps_the_contents_colours():
+    found = recipe("--luminance-only")
+    assert (found.match_colours, found.keep_colours) == ("luminance", "yuv")
+
+
+def test_what_is_said_stands_above_the_mistakes_of_the_listing():
+    found = recipe("--as-published", "--tv-formula", "absolute").in_force()
+    assert (found.tv_formula, found.style_range) == ("absolute", 1.0)
+
+
 @pytest.mark.parametrize(
     "line, expected",
     [
@@ -114,6 +124,12 @@ def test_a_switch_can_be_turned_on_and_off(flag, field):
         ("--checkpoint-iterations 0", "--checkpoint-iterations is 0"),
         ("--height 0", "--height is 0"),
         ("--threads 0", "--threads is 0"),
+        ("--seed -1", "--seed is -1"),
+        ("--noise -1", "--noise is -1"),
+        ("--style-scales nan", "--style-scales must be greater than 0"),
+        ("--style-layer-weight-exp -1", "--style-layer-weight-exp is -1"),
+        ("--optimizer lbfgs --restart 0", "--restart is 0"),
+        ("--luminance-only --match-colors", "--luminance-only does not go with --match-colors"),
     ],
 )
 def test_an_impossible_combination_is_named(line, expected):

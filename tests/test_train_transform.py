@@ -11,6 +11,7 @@ import pytest
 import skimage.data
 
 from neuralstyle import cli
+from neuralstyle.feedforward import checkpoints
 from neuralstyle.images import read_image, write_image
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_transform.py"
@@ -87,6 +88,7 @@ def test_training_prints_both_losses_and_leaves_a_network_to_run(main, folder, t
         (["--batch", "0"], "--batch is 0"),
         (["--held-out", "1.5"], "--held-out is 1.5"),
         (["--learning-rate", "0"], "--learning-rate is 0"),
+        (["--seed", "-1"], "--seed is -1"),
         (["--width", "0"], "--width is 0"),
         (["--style", "nothing.png"], "nothing.png"),
         (["--test", "me.png", "--test-output", "same.png"], "--test-output same.png: has no placeholder"),
@@ -100,6 +102,17 @@ def test_a_bad_option_gets_one_line_that_names_it(
     assert main(arguments(folder, *options)) == 2
     assert expected in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(main, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments(folder, "--iterations", "1")) == 0
+    before = checkpoints.read_checkpoint("one.ckpt")
+    wild = ["--resume", "--learning-rate", "1e30", "--checkpoint-iterations", "1", "--iterations", "9"]
+    assert main(arguments(folder, *wild)) == 2
+    assert "lower --learning-rate" in capsys.readouterr().err
+    after = checkpoints.read_checkpoint("one.ckpt")
+    assert all((after[name] == before[name]).all() for name in before)
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(folder, tmp_path, monkeypatch):

@@ -2,10 +2,15 @@
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
+import numpy as np
+
+from neuralstyle.colours import keep_colours
 from neuralstyle.feedforward import blending
 from neuralstyle.files import InputError
 from neuralstyle.images import example_pair, read_image
+from neuralstyle.options import parser, spelled
 from neuralstyle.quiet import quiet_import
 
 #: The options that each choose a network; at most one may be given.
@@ -13,6 +18,15 @@ KINDS = ("transform", "any_style", "fixed_style", "hub_model")
 
 #: Those of them that render in the style of a picture.
 TAKE_STYLES = ("any_style", "hub_model")
+
+#: The options that go with all of them.
+TAKEN = (
+    *("content", "styles", "output", "overwrite", "bits", "quality"),
+    *("keep_colours", "threads", "device", "quiet"),
+)
+
+#: Options that would give the result another size than the content's.
+SIZES = ("width", "height", "longer_side", "scales")
 
 
 def wanted(options: Namespace) -> str | None:
@@ -29,22 +43,17 @@ def wanted(options: Namespace) -> str | None:
             raise InputError("--strength goes with --any-style only")
         return None
     if len(kinds) > 1:
-        raise InputError(f"{_option(kinds[0])} and {_option(kinds[1])} do not go together; give one of them")
+        raise InputError(f"{spelled(kinds[0])} and {spelled(kinds[1])} do not go together; give one of them")
     kind = kinds[0]
     if options.styles and kind not in TAKE_STYLES:
-        raise InputError(f"--styles does not go with {_option(kind)}, whose styles are its own")
+        raise InputError(f"--styles does not go with {spelled(kind)}, whose styles are its own")
     if kind == "hub_model" and options.styles and len(options.styles) > 1:
         raise InputError("--hub-model takes one style picture")
-    if kind != "any_style":
-        for name in ("strength", "style_blend"):
-            if getattr(options, name) is not None:
-                option = "--strength" if name == "strength" else "--style-blend-weights"
-                raise InputError(f"{option} does not go with {_option(kind)}")
-    for name in ("width", "height", "longer_side", "scales"):
-        if getattr(options, name) is not None:
-            raise InputError(
-                f"{_option(name)} does not go with {_option(kind)}, which keeps the content's size"
-            )
+    taken = {*TAKEN, kind, *(("strength", "style_blend") if kind == "any_style" else ())}
+    for name, default in vars(parser().parse_args([])).items():
+        if name not in taken and getattr(options, name) != default:
+            why = ", which keeps the content's size" if name in SIZES else ""
+            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}{why}")
     return kind
 
 
@@ -68,6 +77,9 @@ def render(kind: str, options: Namespace) -> int:
         If an option or a file cannot be used.
     """
     example_content, example_style = example_pair()
+    content = Path(options.content or example_content)
+    if content.is_dir() and options.output == parser().get_default("output"):
+        raise InputError(f"--output: name a folder for the pictures of {content}")
     strength = 1.0 if options.strength is None else options.strength
     blending.check_strength(strength)
     if kind in TAKE_STYLES:
@@ -88,15 +100,18 @@ def render(kind: str, options: Namespace) -> int:
     else:
         renderer = any_style.renderer(styles, options.style_blend, strength, machine)
     with renderer as render_one:
+
+        def render_picture(picture: np.ndarray) -> np.ndarray:
+            result = render_one(picture)
+            return keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
+
         render_files(
-            render_one,
-            options.content or example_content,
+            render_picture,
+            content,
             options.output,
             overwrite=options.overwrite,
+            bits=options.bits,
+            quality=options.quality,
             report=lambda line: print(f"neuralstyle: {line}", file=sys.stderr),
         )
     return 0
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
