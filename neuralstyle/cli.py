@@ -63,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kind = feedforward.wanted(options)
             return feedforward.render(kind, options) if kind else _stylize(arguments)
     except InputError as error:
-        print(f"neuralstyle: {error}", file=sys.stderr)
+        _tell(str(error))
         return 2
     except KeyboardInterrupt:
-        print("neuralstyle: stopped at once; what was not finished is not written", file=sys.stderr)
+        _tell("stopped at once; what was not finished is not written")
         return 130
 
 

@@ -15,6 +15,18 @@ class InputError(ValueError):
     """
 
 
+def require(good: bool, option: str, value: object, what: str) -> None:
+    """Refuse a value of an option: "--seed is -1; it must be 0 or more".
+
+    Raises
+    ------
+    InputError
+        If it is not good.
+    """
+    if not good:
+        raise InputError(f"{option} is {value}; it must be {what}")
+
+
 def check_writable(path: str | Path) -> None:
     """Find out, before any work starts, whether a file could be written.
 

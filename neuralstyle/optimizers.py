@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from neuralstyle.files import InputError
+from neuralstyle.files import InputError, require
 
 Losses = dict[str, float]
 
@@ -29,11 +29,6 @@ class Loss(Protocol):
 
 #: Called with the iteration, the losses, the picture that they belong to, and the optimiser's state.
 Report = Callable[[int, Losses, np.ndarray, dict[str, np.ndarray]], None]
-
-
-def _require(good: bool, option: str, value: float, what: str) -> None:
-    if not good:
-        raise InputError(f"{option} is {value}; it must be {what}")
 
 
 @dataclass(frozen=True)
@@ -55,10 +50,10 @@ class Adam:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        _require(0 < self.learning_rate < np.inf, "--learning-rate", self.learning_rate, "greater than 0")
-        _require(0 <= self.beta1 < 1, "--beta1", self.beta1, "0 or more and less than 1")
-        _require(0 <= self.beta2 < 1, "--beta2", self.beta2, "0 or more and less than 1")
-        _require(0 < self.epsilon < np.inf, "--eps", self.epsilon, "greater than 0")
+        require(0 < self.learning_rate < np.inf, "--learning-rate", self.learning_rate, "greater than 0")
+        require(0 <= self.beta1 < 1, "--beta1", self.beta1, "0 or more and less than 1")
+        require(0 <= self.beta2 < 1, "--beta2", self.beta2, "0 or more and less than 1")
+        require(0 < self.epsilon < np.inf, "--eps", self.epsilon, "greater than 0")
 
     def start(self, picture: np.ndarray) -> dict[str, np.ndarray]:
         """The state before the first step: both moments zero."""
@@ -95,9 +90,9 @@ class GradientDescent:
     decay_steps: int = 100
 
     def __post_init__(self) -> None:
-        _require(0 < self.learning_rate < np.inf, "--learning-rate", self.learning_rate, "greater than 0")
-        _require(0 < self.decay_rate < np.inf, "--decay-rate", self.decay_rate, "greater than 0")
-        _require(self.decay_steps >= 1, "--decay-steps", self.decay_steps, "1 or more")
+        require(0 < self.learning_rate < np.inf, "--learning-rate", self.learning_rate, "greater than 0")
+        require(0 < self.decay_rate < np.inf, "--decay-rate", self.decay_rate, "greater than 0")
+        require(self.decay_steps >= 1, "--decay-steps", self.decay_steps, "1 or more")
 
     def start(self, picture: np.ndarray) -> dict[str, np.ndarray]:
         """The state before the first step: nothing is remembered."""
@@ -126,9 +121,9 @@ class LBFGS:
     restart: int | None = None
 
     def __post_init__(self) -> None:
-        _require(self.memory >= 1, "--memory", self.memory, "1 or more")
+        require(self.memory >= 1, "--memory", self.memory, "1 or more")
         # A first evaluation only says where the run is; the second is the first that can be better.
-        _require(self.restart is None or self.restart >= 2, "--restart", self.restart, "2 or more")
+        require(self.restart is None or self.restart >= 2, "--restart", self.restart, "2 or more")
 
 
 Optimizer = Adam | GradientDescent | LBFGS

@@ -8,7 +8,7 @@ import argparse
 from dataclasses import fields, replace
 from math import inf
 
-from neuralstyle.files import InputError
+from neuralstyle.files import InputError, require
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer
 from neuralstyle.recipes import RECIPES, Recipe, find_recipe, layer_weights
 
@@ -324,8 +324,8 @@ def recipe_from(options: argparse.Namespace, recipe: Recipe | None = None) -> Re
         given |= {"match_colours": "luminance", "keep_colours": options.keep_colours or "yuv"}
     if options.threads is not None:
         _at_least_one("--threads", options.threads)
-    if options.seed is not None and options.seed < 0:
-        raise InputError(f"--seed is {options.seed}; it must be 0 or more")
+    if options.seed is not None:
+        require(options.seed >= 0, "--seed", options.seed, "0 or more")
     if given.get("as_published", recipe.as_published):
         # What is said on the command line stands above the listing's mistakes, too.
         given["listing"] = {name: value for name, value in recipe.listing.items() if name not in given}
@@ -407,10 +407,8 @@ def _check(recipe: Recipe) -> None:
         raise InputError("--style-blend-weights must add up to more than 0")
     if not all(0 < scale < inf for scale in recipe.style_scales):
         raise InputError("--style-scales must be greater than 0")
-    if not 0 <= recipe.noise < inf:
-        raise InputError(f"--noise is {recipe.noise}; it must be 0 or more")
+    require(0 <= recipe.noise < inf, "--noise", recipe.noise, "0 or more")
 
 
 def _at_least_one(option: str, value: int) -> None:
-    if value < 1:
-        raise InputError(f"{option} is {value}; it must be 1 or more")
+    require(value >= 1, option, value, "1 or more")

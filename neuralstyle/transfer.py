@@ -10,7 +10,7 @@ import numpy as np
 
 from neuralstyle.checkpoints import Checkpoint
 from neuralstyle.colours import keep_colours, luminance, match_colours, match_luminance
-from neuralstyle.files import InputError
+from neuralstyle.files import InputError, require
 from neuralstyle.graphs import Machine
 from neuralstyle.history import Step
 from neuralstyle.images import SMALLEST_SIDE, as_image, fit_height, fit_longer_side, fit_width, resize
@@ -121,10 +121,9 @@ def stylize(
     unit = np.float32(recipe.unit)
     bounds = (0.0, 255.0 / recipe.unit) if recipe.clip else None
     least = min(stage.iterations for stage in stages(recipe))
-    if least < 1:
-        raise InputError(f"--iterations is {least}; it must be 1 or more")
-    for stage in stages(recipe):
-        check_optimizer_fits(stage.optimizer, *result_size(replace(stage, scales=()), content))
+    require(least >= 1, "--iterations", least, "1 or more")
+    largest = max(stages(recipe), key=lambda stage: stage.content_size or 0)
+    check_optimizer_fits(recipe.optimizer, *result_size(replace(largest, scales=()), content))
     run = _Run(recipe, on_step, on_checkpoint, on_state, resume)
     picture, interrupted = None, False
     for scale, stage in enumerate(stages(recipe)):
@@ -156,7 +155,7 @@ def stylize(
                 raise
             interrupted = True  # the smaller picture is what there is
             break
-        run.begin(scale, stage, fitted if stage.keep_colours else None, start)
+        run.begin(scale, stage, fitted if stage.keep_colours else None)
         # A large picture is not kept for nothing while the optimiser works.
         del fitted, fitted_styles, seen, seen_styles
         with stopping_on_ctrl_c(run.stop), opened as loss:
@@ -265,11 +264,10 @@ class _Run:
         self._resume = resume
         self._began = time.perf_counter() - (self.history[-1].seconds if self.history else 0)
 
-    def begin(self, scale: int, stage: Recipe, content: np.ndarray | None, start: np.ndarray) -> None:
+    def begin(self, scale: int, stage: Recipe, content: np.ndarray | None) -> None:
         """Start a stage: iterations go on counting, the best picture is looked for anew."""
         self._scale, self._stage, self._content = scale, stage, content
         self._first = self.history[-1].iteration if self.history else 0
-        self._last = start
         self._best: np.ndarray | None = None
         self._best_step: Step | None = None
         self._best_total = np.inf

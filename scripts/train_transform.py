@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralstyle.cli import checkpoint_path
-from neuralstyle.files import InputError, check_writable
+from neuralstyle.files import InputError, check_writable, require
 from neuralstyle.quiet import quiet_import
 from neuralstyle.recipes import RECIPES, Recipe
 
@@ -87,10 +87,9 @@ def check(options: argparse.Namespace) -> None:
         raise InputError("give --style and --train, or --pairs")
     for name in ("epochs", "iterations", "batch", "style_size", "print_iterations", "checkpoint_iterations"):
         value = getattr(options, name)
-        if value is not None and value < 1:
-            raise InputError(f"{option(name)} is {value}; it must be 1 or more")
-    if options.seed < 0:
-        raise InputError(f"--seed is {options.seed}; it must be 0 or more")
+        if value is not None:
+            require(value >= 1, option(name), value, "1 or more")
+    require(options.seed >= 0, "--seed", options.seed, "0 or more")
     if options.crop < 32 or options.crop % 4:
         raise InputError(f"--crop is {options.crop}; it must be a multiple of 4, and 32 or more")
     if not options.learning_rate > 0:

@@ -174,11 +174,10 @@ def test_ctrl_c_keeps_the_last_picture_where_it_is_better_than_the_best_checkpoi
     small_network, content, style
 ):
     recipe = quick("neural-style", checkpoint_every=2, optimizer=neuralstyle.recipes.Adam(2.0))
-    stop = KeyboardInterrupt
 
     def on_step(step):
         if step.iteration == 5:
-            raise stop
+            raise KeyboardInterrupt
 
     result = neuralstyle.stylize(content, style, recipe, small_network, on_step=on_step)
     assert result.history[5].total < result.history[4].total
