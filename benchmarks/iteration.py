@@ -4,7 +4,7 @@ Prints ratios from one run: an iteration of a recipe (loss, gradient, and a step
 
 - the bare convolutions: for each layer in use, forward and backward to its input, each timed alone;
   ``tf.nn.conv2d`` for the one and its derivative for the other. That is what TensorFlow offers; this
-  package computes forward convolutions of many channels in a faster form (`neuralstyle.vgg`), whose
+  package computes forward convolutions of many channels in a faster form (`neuralstyle.networks.vgg`), whose
   limit is the second column.
 - the cookbook's graph: weights as constants, every layer built, derivatives as TensorFlow derives them,
   the default session, and the loss read in a run of its own.
@@ -20,11 +20,11 @@ import tensorflow as tf
 
 from neuralstyle import RECIPES, Recipe, load_network
 from neuralstyle.graphs import held, new_graph, open_session
-from neuralstyle.loss import WholeLoss, measure_targets, network_for
+from neuralstyle.loss.losses import WholeLoss, measure_targets, network_for
+from neuralstyle.loss.objectives import layers_in_use
+from neuralstyle.loss.targets import Targets
 from neuralstyle.networks import Network
-from neuralstyle.objectives import layers_in_use
 from neuralstyle.optimizers import Adam
-from neuralstyle.targets import Targets
 
 
 def bare_convolutions(network: Network, recipe: Recipe, height: int, width: int) -> dict[str, object]:

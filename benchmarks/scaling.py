@@ -17,7 +17,7 @@ import measuring
 import numpy as np
 
 from neuralstyle import RECIPES, load_network
-from neuralstyle.loss import open_loss
+from neuralstyle.loss.losses import open_loss
 from neuralstyle.optimizers import Adam
 
 

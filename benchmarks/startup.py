@@ -22,10 +22,10 @@ def part(name, began):
 
 began = clock(); import numpy, skimage.data; part("NumPy and scikit-image", began)
 began = clock(); import tensorflow; part("TensorFlow", began)
-began = clock(); import neuralstyle.loss, neuralstyle.transfer; part("this package", began)
+began = clock(); import neuralstyle.loss.losses, neuralstyle.transfer; part("this package", began)
 from neuralstyle import RECIPES, load_network
-from neuralstyle.images import resize
-from neuralstyle.loss import WholeLoss, measure_targets
+from neuralstyle.pictures.reading import resize
+from neuralstyle.loss.losses import WholeLoss, measure_targets
 height, width = int(sys.argv[1]), int(sys.argv[2])
 content = resize(skimage.data.coffee().astype("float32"), height, width)
 style = resize(skimage.data.astronaut().astype("float32"), height, width)

@@ -8,10 +8,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "files": ["InputError"],
-        "loss": ["loss_and_gradient"],
+        "loss.losses": ["loss_and_gradient"],
         "networks": ["Network", "load_network"],
         "recipes": ["RECIPES", "Recipe"],
         "transfer": ["Result", "Step", "stylize"],
-        "vgg": ["features"],
+        "networks.vgg": ["features"],
     },
 )

@@ -45,7 +45,7 @@ class Recipe:
     content_layers, style_layers : mapping of str to float
         Layer to weight.
     content_formula, style_formula, tv_formula : str
-        Names in `neuralstyle.objectives`.
+        Names in `neuralstyle.loss.objectives`.
     content_weight, style_weight, tv_weight : float
         What each loss is multiplied with.
     style_blend : tuple of float
@@ -55,7 +55,7 @@ class Recipe:
         (jcjohnson/neural-style, ``-normalize_gradients``).
     pooling : {"max", "average"}
     padding : {"SAME", "VALID"}
-        As in `neuralstyle.vgg.build`.
+        As in `neuralstyle.networks.vgg.build`.
     normalized_network : bool
         Whether filters are rescaled to a mean activation of 1.
     transpose_kernels : bool
@@ -91,9 +91,9 @@ class Recipe:
     scale_iterations : tuple of int
         The same for each of the `scales`; empty for `iterations` at every scale.
     keep_colours : str or None
-        A space of `neuralstyle.colours.keep_colours`: the result has the content's colours.
+        A space of `neuralstyle.pictures.colours.keep_colours`: the result has the content's colours.
     match_colours : str or None
-        A method of `neuralstyle.colours.match_colours`: the styles have the content's colours.
+        A method of `neuralstyle.pictures.colours.match_colours`: the styles have the content's colours.
         Or "luminance": both are grey, and the styles have the content's luminance.
     checkpoint_every : int or None
         After how many iterations the program writes a picture.

@@ -8,18 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from neuralstyle.checkpoints import Checkpoint
-from neuralstyle.colours import keep_colours, luminance, match_colours, match_luminance
 from neuralstyle.files import InputError, require
 from neuralstyle.graphs import Machine
-from neuralstyle.history import Step
-from neuralstyle.images import SMALLEST_SIDE, as_image, fit_height, fit_longer_side, fit_width, resize
-from neuralstyle.interrupts import stopping_on_ctrl_c
-from neuralstyle.loss import Masks, Pictures, TiledLoss, WholeLoss, as_images, network_for, open_loss
-from neuralstyle.memory import check_optimizer_fits
+from neuralstyle.loss.losses import Masks, Pictures, TiledLoss, WholeLoss, as_images, network_for, open_loss
+from neuralstyle.loss.memory import check_optimizer_fits
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
+from neuralstyle.pictures.colours import keep_colours, luminance, match_colours, match_luminance
+from neuralstyle.pictures.reading import (
+    SMALLEST_SIDE,
+    as_image,
+    fit_height,
+    fit_longer_side,
+    fit_width,
+    resize,
+)
 from neuralstyle.recipes import Recipe, find_recipe
+from neuralstyle.runs.history import Step
+from neuralstyle.runs.interrupts import stopping_on_ctrl_c
+from neuralstyle.runs.state import Checkpoint
 
 _FITS = {"width": fit_width, "height": fit_height, "longer side": fit_longer_side}
 
@@ -100,7 +107,7 @@ def stylize(
         Go on from there instead of starting. With Adam and gradient descent the result is, bit for bit,
         that of the run that was never stopped.
     tile : int, "auto" or None
-        As in `neuralstyle.loss.open_loss`.
+        As in `neuralstyle.loss.losses.open_loss`.
     machine : Machine, optional
         How many threads and which device; default: all cores, and a GPU where there is one.
 

@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuralstyle.command.terminal import quiet_import
 from neuralstyle.files import InputError
-from neuralstyle.quiet import quiet_import
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +59,8 @@ def main() -> None:
 
 def inspect(options: argparse.Namespace, paths: list[str]) -> None:
     """Read the pictures and the network, and print everything that was asked for."""
-    from neuralstyle.images import fit_width, read_image
     from neuralstyle.networks import load_network
+    from neuralstyle.pictures.reading import fit_width, read_image
 
     if options.width is not None and options.width < 1:
         raise InputError(f"--width is {options.width}; it must be 1 or more")
@@ -70,7 +70,7 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
     network = load_network(options.network)
     edge_files = plan_edges(options.edges, paths, options.overwrite) if options.edges else []
     with quiet_import():
-        from neuralstyle.inspection import (
+        from neuralstyle.networks.inspection import (
             best_classes,
             cosine_similarity,
             edge_pictures,
@@ -105,7 +105,7 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
 
 def plan_edges(folder: Path, paths: list[str], overwrite: bool) -> list[dict[str, Path]]:
     """Name the edge pictures of each picture after it, and find out that they can be written."""
-    from neuralstyle.images import check_output
+    from neuralstyle.pictures.reading import check_output
 
     stems = [Path(path).stem for path in paths]
     if len(set(stems)) < len(stems):
@@ -122,7 +122,7 @@ def plan_edges(folder: Path, paths: list[str], overwrite: bool) -> list[dict[str
 
 def write_edges(files: dict[str, Path], pictures: "dict[str, np.ndarray]") -> None:
     """Write the edge pictures of one picture, and say where they are."""
-    from neuralstyle.images import write_image
+    from neuralstyle.pictures.reading import write_image
 
     for kind, path in files.items():
         write_image(path, pictures[kind])

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from neuralstyle.command.terminal import quiet_import
 from neuralstyle.feedforward.pictures import files_in
 from neuralstyle.files import InputError, check_writable
-from neuralstyle.quiet import quiet_import
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def normalize_weights(source: str | None, folder: Path | None, output: Path, ove
     if network.normalized:
         raise InputError(f"{network.path}: is normalised already")
     with quiet_import():
-        from neuralstyle.normalize import PHOTOGRAPHS, mean_activations, photographs, rescale
+        from neuralstyle.networks.normalize import PHOTOGRAPHS, mean_activations, photographs, rescale
 
     from tqdm import tqdm
 
@@ -85,7 +85,7 @@ def readable(files: list[Path]) -> Iterator[np.ndarray]:
     """The pictures among files; each file that cannot be read is named."""
     from tqdm import tqdm
 
-    from neuralstyle.normalize import moderate
+    from neuralstyle.networks.normalize import moderate
 
     for file in files:
         try:

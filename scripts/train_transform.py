@@ -20,17 +20,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle.cli import checkpoint_path
+from neuralstyle.command.main import checkpoint_path
+from neuralstyle.command.terminal import quiet_import
 from neuralstyle.files import InputError, check_writable, require
-from neuralstyle.quiet import quiet_import
 from neuralstyle.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from neuralstyle.events import EventWriter
     from neuralstyle.feedforward.crops import Example
     from neuralstyle.feedforward.training import Training
+    from neuralstyle.runs.events import EventWriter
 
 #: Of the pictures held out, so many at most are measured, which keeps a report short.
 MEASURED = 100
@@ -131,8 +131,8 @@ def settings(
 
 def train(options: argparse.Namespace) -> int:
     """Train as the options say."""
-    from neuralstyle.images import fit_longer_side, read_image, resize
     from neuralstyle.networks import load_network
+    from neuralstyle.pictures.reading import fit_longer_side, read_image, resize
 
     recipe, network = recipe_of(options), load_network(options.network)
     test = read_image(options.test) if options.test else None
@@ -140,12 +140,12 @@ def train(options: argparse.Namespace) -> int:
     if style is not None and options.style_size:
         style = fit_longer_side(style, options.style_size)
     with quiet_import():
-        from neuralstyle.events import EventWriter
         from neuralstyle.feedforward import crops
         from neuralstyle.feedforward.pictures import centre_square
         from neuralstyle.feedforward.training import Training
         from neuralstyle.graphs import Machine
-        from neuralstyle.interrupts import stopping_on_ctrl_c
+        from neuralstyle.runs.events import EventWriter
+        from neuralstyle.runs.interrupts import stopping_on_ctrl_c
 
     examples = crops.pairs(options.pairs, say) if options.pairs else crops.photographs(options.train)
     trained, held_out = crops.split(examples, options.held_out, options.seed)
@@ -202,8 +202,8 @@ def run(
     stop: threading.Event,
 ) -> None:
     """Train to the last iteration or until told to stop; print, save and render on the way."""
-    from neuralstyle.history import Step
-    from neuralstyle.images import write_image
+    from neuralstyle.pictures.reading import write_image
+    from neuralstyle.runs.history import Step
 
     began, recent = time.perf_counter(), []
     last = False

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "build_weights.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "maintainers" / "build_weights.py"
 
 
 @pytest.fixture(scope="module")

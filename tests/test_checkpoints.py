@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from neuralstyle.checkpoints import Checkpoint, check_same_run, load_checkpoint, save_checkpoint
 from neuralstyle.files import InputError
-from neuralstyle.history import Step
 from neuralstyle.optimizers import Adam, minimize
 from neuralstyle.recipes import RECIPES
-from neuralstyle.records import make_record
+from neuralstyle.runs.history import Step
+from neuralstyle.runs.records import make_record
+from neuralstyle.runs.state import Checkpoint, check_same_run, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_process_killed_while_it_saves_leaves_a_complete_checkpoint(tmp_path):
     script = f"""
         import itertools
         import numpy as np
-        from neuralstyle.checkpoints import Checkpoint, save_checkpoint
+        from neuralstyle.runs.state import Checkpoint, save_checkpoint
         for number in itertools.count():
             picture = np.full((500, 700, 3), number, np.float32)
             state = {{"mean": picture, "variance": picture}}

@@ -13,7 +13,8 @@ import pytest
 import scipy.io
 import tifffile
 
-from neuralstyle import RECIPES, cli
+from neuralstyle import RECIPES
+from neuralstyle.command import main as cli
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "stylize.py"
 

@@ -4,8 +4,8 @@ from PIL import Image
 from skimage.color import rgb2lab, rgb2luv
 from skimage.data import chelsea, coffee
 
-from neuralstyle.colours import SPACES, keep_colours, luminance, match_colours, match_luminance
 from neuralstyle.files import InputError
+from neuralstyle.pictures.colours import SPACES, keep_colours, luminance, match_colours, match_luminance
 
 CONTENT = chelsea()[100:164, 100:180]
 # Squeezed towards the middle so that matching does not run into 0 or 255.

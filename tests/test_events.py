@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from neuralstyle.events import EventWriter
 from neuralstyle.files import InputError
-from neuralstyle.history import Step
+from neuralstyle.runs.events import EventWriter
+from neuralstyle.runs.history import Step
 
 
 def events(folder):

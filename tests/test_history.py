@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from neuralstyle.files import InputError
-from neuralstyle.history import Step, Timelapse, check_plot, plot_history, write_history
+from neuralstyle.runs.history import Step, Timelapse, check_plot, plot_history, write_history
 
 STEPS = [
     Step(0, 0.0, 1000.25, 0.0, 1000.25, 0.0),
@@ -104,7 +104,7 @@ def test_a_plot_is_of_the_kind_that_its_suffix_names(tmp_path, suffix):
 def test_plotting_does_not_touch_pyplot(tmp_path):
     script = f"""
         import sys
-        from neuralstyle.history import Step, plot_history
+        from neuralstyle.runs.history import Step, plot_history
         plot_history({str(tmp_path / "losses.png")!r}, [Step(0, 0, 1, 1, 0, 0)])
         assert "matplotlib.pyplot" not in sys.modules
     """
@@ -200,7 +200,7 @@ def test_ctrl_c_at_any_moment_leaves_a_complete_film(tmp_path):
         import itertools
         import signal
         import numpy as np
-        from neuralstyle.history import Timelapse
+        from neuralstyle.runs.history import Timelapse
         # A shell's background jobs ignore Ctrl-C, and hand that down.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         picture = np.random.default_rng(0).uniform(0, 255, (400, 600, 3)).astype(np.float32)

@@ -11,7 +11,7 @@ from skimage.data import chelsea, coffee
 from skimage.transform import resize as skimage_resize
 
 from neuralstyle.files import InputError
-from neuralstyle.images import (
+from neuralstyle.pictures.reading import (
     as_image,
     check_output,
     example_pair,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from neuralstyle import features
 from neuralstyle.files import InputError
-from neuralstyle.inspection import (
+from neuralstyle.networks.inspection import (
     best_classes,
     classifier_input,
     cosine_similarity,

@@ -7,7 +7,7 @@ import pytest
 
 import neuralstyle
 from neuralstyle import RECIPES
-from neuralstyle.loss import WholeLoss, measure_targets
+from neuralstyle.loss.losses import WholeLoss, measure_targets
 
 FIVE = [f"relu{block}_1" for block in range(1, 6)]
 NAMES = list(RECIPES)

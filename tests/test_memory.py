@@ -8,8 +8,14 @@ import pytest
 
 import neuralstyle
 from neuralstyle import RECIPES
-from neuralstyle.loss import open_loss
-from neuralstyle.memory import check_optimizer_fits, choose_tile, free_bytes, graph_bytes, optimizer_bytes
+from neuralstyle.loss.losses import open_loss
+from neuralstyle.loss.memory import (
+    check_optimizer_fits,
+    choose_tile,
+    free_bytes,
+    graph_bytes,
+    optimizer_bytes,
+)
 from neuralstyle.optimizers import LBFGS, Adam
 
 RECIPE = RECIPES["neural-style"]

@@ -15,7 +15,7 @@ from neuralstyle.files import InputError
 from neuralstyle.networks import load_network
 from neuralstyle.networks.matconvnet import write_matconvnet
 from neuralstyle.networks.network import assemble
-from neuralstyle.normalize import mean_activations, normalize, normalized_network, photographs
+from neuralstyle.networks.normalize import mean_activations, normalize, normalized_network, photographs
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "normalize_weights.py"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from neuralstyle import RECIPES, InputError
+from neuralstyle.command.options import parser, recipe_from
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
-from neuralstyle.options import parser, recipe_from
 from neuralstyle.recipes import FIVE
 
 

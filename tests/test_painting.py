@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "paint_example.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "maintainers" / "paint_example.py"
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from neuralstyle.files import InputError
-from neuralstyle.history import Step
-from neuralstyle.images import write_image
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
+from neuralstyle.pictures.reading import write_image
 from neuralstyle.recipes import RECIPES, Recipe
-from neuralstyle.records import (
+from neuralstyle.runs.history import Step
+from neuralstyle.runs.records import (
     add_result,
     check_network,
     difference,

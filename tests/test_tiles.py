@@ -7,10 +7,11 @@ import pytest
 import tensorflow as tf
 
 import neuralstyle
-from neuralstyle import RECIPES, vgg
+from neuralstyle import RECIPES
 from neuralstyle.graphs import new_graph, open_session
-from neuralstyle.loss import TiledLoss, WholeLoss, measure_targets, open_loss
-from neuralstyle.tiles import Box, cut, strides_and_reach
+from neuralstyle.loss.losses import TiledLoss, WholeLoss, measure_targets, open_loss
+from neuralstyle.loss.tiles import Box, cut, strides_and_reach
+from neuralstyle.networks import vgg
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from neuralstyle import cli
+from neuralstyle.command import main as cli
 from neuralstyle.feedforward import checkpoints
-from neuralstyle.images import read_image, write_image
+from neuralstyle.pictures.reading import read_image, write_image
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_transform.py"
 

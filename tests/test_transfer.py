@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import neuralstyle
-from neuralstyle import RECIPES, colours, loss, transfer
-from neuralstyle.images import example_pair
+from neuralstyle import RECIPES, transfer
+from neuralstyle.loss import losses as loss
+from neuralstyle.pictures import colours
+from neuralstyle.pictures.reading import example_pair
 from neuralstyle.recipes import layer_weights
 
 
@@ -321,7 +323,7 @@ def test_kept_colours_are_those_of_the_content(small_network, content, style):
 
 def test_a_mask_confines_a_style_to_its_half(small_network, content, style):
     """Under a mask of the left half, the style's gradient on the right vanishes away from the border."""
-    from neuralstyle.loss import open_loss
+    from neuralstyle.loss.losses import open_loss
 
     mask = np.zeros(content.shape[:2], np.float32)
     mask[:, :16] = 1
@@ -333,7 +335,7 @@ def test_a_mask_confines_a_style_to_its_half(small_network, content, style):
 
 
 def test_a_masked_style_loss_equals_its_formula(small_network, content, style):
-    from neuralstyle.loss import open_loss
+    from neuralstyle.loss.losses import open_loss
 
     rng = np.random.default_rng(2)
     mask, style_mask = rng.random(content.shape[:2]), rng.random(style.shape[:2])

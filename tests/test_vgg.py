@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import neuralstyle
-from neuralstyle import vgg
+from neuralstyle.networks import vgg
 
 RELUS = [
     f"relu{block}_{index}"

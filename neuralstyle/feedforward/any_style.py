@@ -17,7 +17,7 @@ from neuralstyle.feedforward.layers import convolution, enlarged_convolution, in
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.images import as_image, resize
+from neuralstyle.pictures.reading import as_image, resize
 
 #: Side of the square that a style picture is reduced to.
 STYLE_SIZE = 256

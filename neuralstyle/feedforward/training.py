@@ -12,18 +12,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle import vgg
 from neuralstyle.feedforward import transform
 from neuralstyle.feedforward.checkpoints import OWN_NAMES
 from neuralstyle.feedforward.crops import Crops
 from neuralstyle.feedforward.pictures import fitted
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.loss import network_for
-from neuralstyle.networks import Network
-from neuralstyle.objectives import Piece, layers_in_use, objective
+from neuralstyle.loss.losses import network_for
+from neuralstyle.loss.objectives import Piece, layers_in_use, objective
+from neuralstyle.loss.targets import Targets, style_target
+from neuralstyle.networks import Network, vgg
 from neuralstyle.recipes import Recipe
-from neuralstyle.targets import Targets, style_target
 
 #: Put after a checkpoint's name: what training needs to go on, besides the weights.
 STATE_SUFFIX = ".training"
@@ -39,7 +38,7 @@ def style_targets(
     Parameters
     ----------
     network : Network
-        As `neuralstyle.loss.network_for` gives it.
+        As `neuralstyle.loss.losses.network_for` gives it.
     recipe : Recipe
     style : ndarray
         H×W×3, float32, RGB, 0..255.
@@ -62,7 +61,7 @@ def perceptual_losses(
     Parameters
     ----------
     network : Network
-        As `neuralstyle.loss.network_for` gives it.
+        As `neuralstyle.loss.losses.network_for` gives it.
     recipe : Recipe
     targets : Targets
         As `style_targets` gives them.

@@ -13,7 +13,7 @@ MULTI_STYLE = "multi-style.npz"
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Read an archive that ``scripts/build_any_style_weights.py`` made.
+    """Read an archive that ``scripts/maintainers/build_any_style_weights.py`` made.
 
     Parameters
     ----------

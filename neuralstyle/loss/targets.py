@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuralstyle import masks, vgg
 from neuralstyle.files import InputError
-from neuralstyle.gram import gram_matrix
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.networks import Network
-from neuralstyle.tiles import TileInput, cut
+from neuralstyle.loss import masks
+from neuralstyle.loss.tiles import TileInput, cut
+from neuralstyle.networks import Network, vgg
+from neuralstyle.networks.gram import gram_matrix
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def measure(
         Pictures of any size.
     content_layers, style_layers : iterable of str
     pooling, padding
-        As in `neuralstyle.vgg.build`.
+        As in `neuralstyle.networks.vgg.build`.
     picture_masks : sequence of (ndarray or None), optional
         For each style, H×W, 0..1: where in the generated picture it is wanted.
     style_masks : sequence of (ndarray or None), optional
@@ -220,7 +220,7 @@ def style_target(
         H×W×3, float32, RGB, 0..255.
     layers : tuple of str
     pooling, padding
-        As in `neuralstyle.vgg.build`.
+        As in `neuralstyle.networks.vgg.build`.
     style_mask : ndarray, optional
         H×W, 0..1: the part that counts.
     tile : int, optional

@@ -274,7 +274,7 @@ def example_pair() -> tuple[Path, Path]:
     content, style : pathlib.Path
         480×320 and 768×512 pixels.
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     # Inside an installed package, or at the top of a source tree.
     folder = package / "examples" if (package / "examples").is_dir() else package.parent / "examples"
     return folder / "content.jpg", folder / "style.jpg"

@@ -5,7 +5,7 @@ noise along it says how light the paint is; some four thousand strokes of a brus
 broad to fine [2]_, are laid over each other and lit from the upper left. The same seed gives the same
 picture.
 
-    python scripts/paint_example.py
+    python scripts/maintainers/paint_example.py
 
 References
 ----------
@@ -21,7 +21,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.data import coffee
 
-from neuralstyle.images import resize, write_image
+from neuralstyle.pictures.reading import resize, write_image
 
 HEIGHT, WIDTH = 512, 768
 #: Strokes are laid down on a canvas this many times larger, which smooths them when it is shrunk.
@@ -310,7 +310,7 @@ def light(canvas, relief):
 def main():
     """Write both example pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "examples", help="folder")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[2] / "examples", help="folder")
     parser.add_argument("--seed", type=int, default=1889, help="another seed, another painting")
     arguments = parser.parse_args()
 

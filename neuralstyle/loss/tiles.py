@@ -1,7 +1,7 @@
 """Pictures larger than memory: how a picture is cut into tiles whose gradients add up to its own.
 
 **Two passes.** The loss of a picture x is L(s), where s are sums over positions, a few hundred thousand
-numbers whatever the size of the picture (`neuralstyle.objectives`). Let every position belong to one
+numbers whatever the size of the picture (`neuralstyle.loss.objectives`). Let every position belong to one
 tile k, and let s_k be the sums over the positions of tile k. Then s = Σ s_k, and by the chain rule
 
     dL/dx = Σ_k (dL/ds) · (ds_k/dx)
@@ -48,9 +48,8 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle import vgg
 from neuralstyle.files import InputError
-from neuralstyle.networks import Network
+from neuralstyle.networks import Network, vgg
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def cut(
     layers : iterable of str
         The layers in use.
     padding : {"SAME", "VALID"}
-        As in `neuralstyle.vgg.build`.
+        As in `neuralstyle.networks.vgg.build`.
     tile : int or None
         The longest side that a tile may have, in pixels, without its halo; at least the deepest stride
         is taken. None: one tile, the whole picture.

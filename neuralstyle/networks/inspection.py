@@ -14,11 +14,11 @@ import tensorflow as tf
 from scipy import ndimage
 
 from neuralstyle.files import InputError
-from neuralstyle.gram import gram_matrix
 from neuralstyle.graphs import open_session
-from neuralstyle.images import as_image, fit_height, fit_width
 from neuralstyle.networks import Network
-from neuralstyle.vgg import build, features, sizes
+from neuralstyle.networks.gram import gram_matrix
+from neuralstyle.networks.vgg import build, features, sizes
+from neuralstyle.pictures.reading import as_image, fit_height, fit_width
 
 #: A picture to be classified is resized so that its shorter side has SHORTER_SIDE pixels; of that the middle
 #: CROP×CROP are taken. 224 is what the networks were trained on (Simonyan & Zisserman 2015, section 2.1).
@@ -63,7 +63,7 @@ def layer_statistics(
     layers : iterable of str, optional
         Of the convolutional part, which takes pictures of any size. Default: all of it.
     pooling : {"max", "average"}
-        As in `neuralstyle.vgg.build`.
+        As in `neuralstyle.networks.vgg.build`.
 
     Returns
     -------

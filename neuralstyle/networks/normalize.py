@@ -22,9 +22,9 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError, replacing
 from neuralstyle.graphs import open_session
-from neuralstyle.images import as_image, fit_longer_side
 from neuralstyle.networks import Network
-from neuralstyle.vgg import build, sizes
+from neuralstyle.networks.vgg import build, sizes
+from neuralstyle.pictures.reading import as_image, fit_longer_side
 
 #: Colour photographs of `skimage.data` that are inside its wheel: nothing is downloaded.
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket", "stereo_motorcycle")
@@ -78,7 +78,7 @@ def mean_activations(
         positions, and counts for more. They should be many and of all colours: a filter that hardly
         fires on them is blown up, and drowns the others in a picture on which it does fire.
     pooling : {"average", "max"}
-        2×2, as in `neuralstyle.vgg.build`.
+        2×2, as in `neuralstyle.networks.vgg.build`.
 
     Returns
     -------

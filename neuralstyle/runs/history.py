@@ -217,7 +217,7 @@ class Timelapse:
         InputError
             If ffmpeg fails; the message says how.
         """
-        from neuralstyle.images import resize
+        from neuralstyle.pictures.reading import resize
 
         with _delaying_interrupt():
             self._size = self._size or picture.shape[:2]

@@ -7,8 +7,8 @@ total variation sums over neighbouring pixels. So a `Term` has two halves:
     statistics(piece)    sums over the positions of one piece of the picture
     value(sums, targets) the loss, from the sums of the whole picture
 
-With one piece that is an ordinary graph (`neuralstyle.loss`). With many, the sums are added up and the
-derivative of the value with respect to them is pushed back through each piece (`neuralstyle.tiles`).
+With one piece that is an ordinary graph (`neuralstyle.loss.losses`). With many, the sums are added up and the
+derivative of the value with respect to them is pushed back through each piece (`neuralstyle.loss.tiles`).
 
 Objectives add and scale::
 
@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 import tensorflow as tf
 
 from neuralstyle.files import InputError
-from neuralstyle.gram import gram_matrix
+from neuralstyle.loss.targets import Targets
+from neuralstyle.networks.gram import gram_matrix
 from neuralstyle.recipes import Recipe
-from neuralstyle.targets import Targets
 
 Sums = dict[str, tf.Tensor]
 

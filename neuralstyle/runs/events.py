@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from neuralstyle.files import InputError
-from neuralstyle.history import Step
+from neuralstyle.runs.history import Step
 
 Summary = tf.compat.v1.Summary
 

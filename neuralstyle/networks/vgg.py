@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.graphs import held, open_session
-from neuralstyle.images import as_image
 from neuralstyle.networks import Network
 from neuralstyle.networks.network import Layer
+from neuralstyle.pictures.reading import as_image
 
 _POOLING = {"max": tf.nn.max_pool2d, "average": tf.nn.avg_pool2d}
 

@@ -6,17 +6,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle import vgg
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, held, new_graph, open_session
-from neuralstyle.images import as_image
-from neuralstyle.memory import choose_tile
-from neuralstyle.networks import Network, load_network
-from neuralstyle.normalize import normalized_network
-from neuralstyle.objectives import Piece, layers_in_use, objective
+from neuralstyle.loss.memory import choose_tile
+from neuralstyle.loss.objectives import Piece, layers_in_use, objective
+from neuralstyle.loss.targets import Targets, measure
+from neuralstyle.loss.tiles import TileInput, cut
+from neuralstyle.networks import Network, load_network, vgg
+from neuralstyle.networks.normalize import normalized_network
+from neuralstyle.pictures.reading import as_image
 from neuralstyle.recipes import Recipe, find_recipe
-from neuralstyle.targets import Targets, measure
-from neuralstyle.tiles import TileInput, cut
 
 Pictures = np.ndarray | str | Path | Sequence[np.ndarray | str | Path]
 Masks = Sequence[np.ndarray | None] | None
@@ -33,7 +32,7 @@ def measure_targets(
     style_tiles: Sequence[int | None] | None = None,
     machine: Machine | None = None,
 ) -> Targets:
-    """What a picture is measured against under a recipe; see `neuralstyle.targets.measure`.
+    """What a picture is measured against under a recipe; see `neuralstyle.loss.targets.measure`.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ def measure_targets(
     styles : sequence of ndarray
         Of any size.
     masks, style_masks, tile, style_tiles, machine
-        As in `neuralstyle.targets.measure`; the masks are those of the generated and the style pictures.
+        As in `neuralstyle.loss.targets.measure`; the masks are those of the generated and the style pictures.
     """
     return measure(
         network,
@@ -145,7 +144,7 @@ class WholeLoss:
 class TiledLoss:
     """The loss of a picture computed tile by tile, with the gradient that `WholeLoss` has.
 
-    The memory it takes is that of one tile, whatever the size of the picture; `neuralstyle.tiles` has
+    The memory it takes is that of one tile, whatever the size of the picture; `neuralstyle.loss.tiles` has
     the derivation. A context manager: the session closes with the block.
 
     Parameters
@@ -275,10 +274,10 @@ def open_loss(
     styles : sequence of ndarray
         Of any size.
     masks, style_masks : sequence of (ndarray or None), optional
-        As in `neuralstyle.targets.measure`.
+        As in `neuralstyle.loss.targets.measure`.
     tile : int, "auto" or None
         The longest side of a tile in pixels; None takes pictures whole; "auto" takes them whole where
-        they fit into the memory that is free, and in tiles otherwise (`neuralstyle.memory.choose_tile`).
+        they fit into the memory that is free, and in tiles otherwise (`neuralstyle.loss.memory.choose_tile`).
     machine : neuralstyle.graphs.Machine, optional
 
     Returns
