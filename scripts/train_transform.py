@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle.command.main import checkpoint_path
+from neuralstyle.command.stylize import checkpoint_path
 from neuralstyle.command.terminal import quiet_import
 from neuralstyle.files import InputError, check_writable, require
 from neuralstyle.recipes import RECIPES, Recipe

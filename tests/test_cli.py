@@ -15,6 +15,7 @@ import tifffile
 
 from neuralstyle import RECIPES
 from neuralstyle.command import main as cli
+from neuralstyle.command import stylize
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "stylize.py"
 
@@ -90,7 +91,8 @@ def test_quiet_prints_nothing(quiet_run):
 
 
 def test_help_answers_without_tensorflow():
-    program = "import sys; from neuralstyle import cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
+    program = "import sys; from neuralstyle.command import main as cli\n"
+    program += "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
     program += "print('tensorflow' in sys.modules, 'scipy' in sys.modules, 'skimage' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False False False"
@@ -266,7 +268,7 @@ def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(fo
     monkeypatch.chdir(tmp_path)
     options = [*pictures(folder), "--iterations", "30", "--output", "out.png"]
     # Saves at every step, so that the test need not wait.
-    program = "from neuralstyle import cli; cli._SECONDS_BETWEEN_SAVES = 0; cli.main()"
+    program = "from neuralstyle.command import main, stylize; stylize._SECONDS_BETWEEN_SAVES = 0; main.main()"
     process, reached = start(["-c", program], *options)
     process.kill()
     process.communicate()
@@ -306,4 +308,4 @@ def test_an_option_that_cannot_be_used_is_named(capsys, folder, tmp_path, monkey
 
 @pytest.mark.parametrize("form, expected", [("a_{:04}.png", "a_0007.png"), ("a_%d.png", "a_7.png")])
 def test_checkpoints_are_named_in_either_way(form, expected):
-    assert cli.checkpoint_path(form, 7) == Path(expected)
+    assert stylize.checkpoint_path(form, 7) == Path(expected)

@@ -1,0 +1,53 @@
+"""The recipes as text: a table of all, and every field of one."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from neuralstyle.recipes import RECIPES, find_recipe
+
+
+def print_recipes(names: Sequence[str]) -> int:
+    """Print the table of recipes, or those that are named, in full."""
+    print("\n\n".join(map(recipe_in_full, names)) if names else recipes_table())
+    return 0
+
+
+def recipes_table() -> str:
+    """The recipes as a table, a recipe a line."""
+    columns = {
+        "recipe": lambda name, recipe: name,
+        "content": lambda name, recipe: _weighted(recipe.content_layers),
+        "style": lambda name, recipe: recipe.style_formula,
+        "weights": lambda name, recipe: (
+            f"{recipe.content_weight:g}, {recipe.style_weight:g}, {recipe.tv_weight:g}"
+        ),
+        "pooling": lambda name, recipe: f"{recipe.pooling} {recipe.padding}",
+        "start": lambda name, recipe: recipe.start,
+        "optimizer": lambda name, recipe: type(recipe.optimizer).__name__,
+        "iterations": lambda name, recipe: " + ".join(
+            map(str, recipe.scale_iterations or (recipe.iterations,))
+        ),
+        "from": lambda name, recipe: recipe.source,
+    }
+    rows = [list(columns)]
+    rows += [[show(name, RECIPES[name]) for show in columns.values()] for name in RECIPES]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+    return "\n".join(lines)
+
+
+def recipe_in_full(name: str) -> str:
+    """Every field of one recipe, a field a line."""
+    recipe = find_recipe(name)
+    shown = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    shown |= {
+        "content_layers": _weighted(recipe.content_layers),
+        "style_layers": _weighted(recipe.style_layers),
+    }
+    return "\n".join(f"{field:<20} {value}" for field, value in shown.items())
+
+
+def _weighted(layers: dict[str, float]) -> str:
+    return " ".join(f"{layer}={weight:g}" for layer, weight in layers.items() if weight)
