@@ -9,7 +9,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "files": ["InputError"],
         "loss.losses": ["loss_and_gradient"],
+        "loss.objectives": ["Objective", "Term"],
+        "loss.terms": ["content", "style", "total_variation"],
         "networks": ["Network", "load_network"],
+        "preparation": ["Style"],
         "recipes": ["RECIPES", "Recipe"],
         "transfer": ["Result", "Step", "stylize"],
         "networks.vgg": ["features"],

@@ -10,13 +10,23 @@ from pathlib import Path
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one line that names the file or the option and says what to do. The command line
+    The message is one line that names the file or the setting and says what to do. The command line
     prints it and ends with exit status 2; a program catches it as the ``ValueError`` that it is.
+
+    Parameters
+    ----------
+    message : str
+    fields : tuple of str
+        The settings that the message names, as words in it. The command line spells them as its options.
     """
 
+    def __init__(self, message: str, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
 
-def require(good: bool, option: str, value: object, what: str) -> None:
-    """Refuse a value of an option: "--seed is -1; it must be 0 or more".
+
+def require(good: bool, name: str, value: object, what: str) -> None:
+    """Refuse a value of a setting: "seed is -1; it must be 0 or more".
 
     Raises
     ------
@@ -24,7 +34,7 @@ def require(good: bool, option: str, value: object, what: str) -> None:
         If it is not good.
     """
     if not good:
-        raise InputError(f"{option} is {value}; it must be {what}")
+        raise InputError(f"{name} is {value}; it must be {what}", fields=(name,))
 
 
 def check_writable(path: str | Path) -> None:

@@ -15,7 +15,7 @@ _HELD = "neuralstyle/held"
 
 @dataclass(frozen=True)
 class Machine:
-    """What graphs run on.
+    """Where and how graphs are computed.
 
     Attributes
     ----------
@@ -24,10 +24,14 @@ class Machine:
     device : str or None
         ``"cpu"``, ``"gpu"`` or TensorFlow's name of one, such as ``"/GPU:1"``; None: a GPU where
         TensorFlow sees one.
+    tile : int, "auto" or None
+        The longest side of a tile in pixels; None takes pictures whole; "auto" takes them whole where
+        they fit into the memory that is free, and in tiles otherwise. The result is the same.
     """
 
     threads: int | None = None
     device: str | None = None
+    tile: int | str | None = "auto"
 
 
 def _device_name(device: str) -> str:
@@ -45,7 +49,9 @@ def _device_name(device: str) -> str:
         for index in range(len(tf.config.list_physical_devices(kind)))
     ]
     if name not in there:
-        raise InputError(f"--device {device}: TensorFlow sees no such device; it sees {', '.join(there)}")
+        raise InputError(
+            f"device {device}: TensorFlow sees no such device; it sees {', '.join(there)}", fields=("device",)
+        )
     return name
 
 
@@ -123,7 +129,7 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
     if threads is None:
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
     elif threads < 1:
-        raise InputError(f"--threads is {threads}; it must be 1 or more")
+        raise InputError(f"threads is {threads}; it must be 1 or more", fields=("threads",))
     # One operation at a time, each on all cores: a VGG is a chain, and two of its convolutions at once
     # only fight over the caches (0.47 s against 0.55 s an iteration on two cores).
     config = tf.compat.v1.ConfigProto(

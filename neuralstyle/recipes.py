@@ -292,6 +292,17 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+def stages(recipe: Recipe) -> list[Recipe]:
+    """The runs that a recipe consists of: one, or one for each of its scales, from coarse to fine."""
+    if not recipe.scales:
+        return [recipe]
+    counts = recipe.scale_iterations or (recipe.iterations,) * len(recipe.scales)
+    return [
+        replace(recipe, content_size=size, iterations=count)
+        for size, count in zip(recipe.scales, counts, strict=True)
+    ]
+
+
 def find_recipe(recipe: Recipe | str) -> Recipe:
     """A recipe by its name; a recipe is given back as it is.
 

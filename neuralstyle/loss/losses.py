@@ -1,71 +1,22 @@
-"""The loss of a picture and its gradient, for a recipe: the objective on the picture's own graph."""
+"""The loss of a picture and its gradient: an objective on the picture's own graph, whole or tile by tile."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, held, new_graph, open_session
-from neuralstyle.loss.memory import choose_tile
-from neuralstyle.loss.objectives import Piece, layers_in_use, objective
+from neuralstyle.loss.memory import choose_style_tile, choose_tile
+from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.targets import Targets, measure
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import TileInput, cut
 from neuralstyle.networks import Network, load_network, vgg
-from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.reading import as_image
+from neuralstyle.preparation import Picture, Scene, Style, as_seen, fit_masks, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
-
-Pictures = np.ndarray | str | Path | Sequence[np.ndarray | str | Path]
-Masks = Sequence[np.ndarray | None] | None
-
-
-def measure_targets(
-    network: Network,
-    recipe: Recipe,
-    content: np.ndarray,
-    styles: Sequence[np.ndarray],
-    masks: Masks = None,
-    style_masks: Masks = None,
-    tile: int | None = None,
-    style_tiles: Sequence[int | None] | None = None,
-    machine: Machine | None = None,
-) -> Targets:
-    """What a picture is measured against under a recipe; see `neuralstyle.loss.targets.measure`.
-
-    Parameters
-    ----------
-    network : Network
-        As `network_for` gives it.
-    recipe : Recipe
-    content : ndarray
-        H×W×3, float32, RGB, 0..255.
-    styles : sequence of ndarray
-        Of any size.
-    masks, style_masks, tile, style_tiles, machine
-        As in `neuralstyle.loss.targets.measure`; the masks are those of the generated and the style pictures.
-    """
-    return measure(
-        network,
-        content,
-        [picture * np.float32(recipe.style_range / 255) for picture in styles],
-        *layers_in_use(recipe),
-        recipe.pooling,
-        recipe.padding,
-        masks,
-        style_masks,
-        tile,
-        style_tiles,
-        machine,
-    )
-
-
-def network_for(recipe: Recipe, network: Network) -> Network:
-    """The network as a recipe computes with it: normalised, or mirrored, where the recipe says so."""
-    if recipe.normalized_network:
-        network = normalized_network(network)
-    return network.transposed() if recipe.transpose_kernels else network
 
 
 class WholeLoss:
@@ -76,9 +27,9 @@ class WholeLoss:
     Parameters
     ----------
     network : Network
-    recipe : Recipe
+    objective : Objective
     targets : Targets
-    machine : neuralstyle.graphs.Machine, optional
+    machine : Machine
 
     Attributes
     ----------
@@ -90,7 +41,7 @@ class WholeLoss:
     tile = None
 
     def __init__(
-        self, network: Network, recipe: Recipe, targets: Targets, machine: Machine | None = None
+        self, network: Network, objective: Objective, targets: Targets, machine: Machine = Machine()
     ) -> None:
         with new_graph(machine) as self.graph:
             self._picture = tf.compat.v1.placeholder(
@@ -98,7 +49,7 @@ class WholeLoss:
             )
             with tf.name_scope("network"):
                 pictures = self._picture[tf.newaxis]
-                features = vgg.build(network, pictures, targets.sizes, recipe.pooling, recipe.padding)
+                features = vgg.build(network, pictures, targets.sizes)
             piece = Piece(
                 pixels=self._picture,
                 height=targets.height,
@@ -110,15 +61,17 @@ class WholeLoss:
                 },
                 masks=[
                     style.masks
-                    and {layer: tf.constant(mask[None, :, :, None]) for layer, mask in style.masks.items()}
-                    for style in targets.styles
+                    and {
+                        layer: held(mask[None, :, :, None], f"mask_{index}_{layer}")
+                        for layer, mask in style.masks.items()
+                    }
+                    for index, style in enumerate(targets.styles)
                 ],
             )
-            wanted = objective(recipe, len(targets.styles))
             with tf.name_scope("statistics"):
-                sums = wanted.statistics(piece)
+                sums = objective.statistics(piece)
             with tf.name_scope("losses"):
-                self._losses = wanted.losses(sums, targets)
+                self._losses = objective.losses(sums, targets)
             (self._gradient,) = tf.gradients(self._losses["total"], [self._picture])
         self._session = open_session(self.graph, machine)
 
@@ -150,11 +103,10 @@ class TiledLoss:
     Parameters
     ----------
     network : Network
-    recipe : Recipe
+    objective : Objective
     targets : Targets
-    tile : int
-        The longest side of a tile, in pixels, without its halo.
-    machine : neuralstyle.graphs.Machine, optional
+    machine : Machine
+        Its tile is the longest side of a tile, in pixels, without its halo.
 
     Raises
     ------
@@ -169,24 +121,19 @@ class TiledLoss:
     """
 
     def __init__(
-        self,
-        network: Network,
-        recipe: Recipe,
-        targets: Targets,
-        tile: int,
-        machine: Machine | None = None,
+        self, network: Network, objective: Objective, targets: Targets, machine: Machine
     ) -> None:
-        if recipe.normalize_gradients:
+        if objective.normalize_gradients:
             raise InputError(
-                "--normalize-gradients does not go with tiles, since the norm of a layer's gradient is no "
-                "sum over positions that one pass could give; use --tile none"
+                "normalize_gradients does not go with tiles, since the norm of a layer's gradient is no "
+                "sum over positions that one pass could give; take the picture whole (tile none)",
+                fields=("normalize_gradients", "tile"),
             )
-        self.tile = tile
-        wanted = objective(recipe, len(targets.styles))
-        self._tiles = cut(network, targets.height, targets.width, targets.sizes, recipe.padding, tile)
+        self.tile = machine.tile
+        self._tiles = cut(network, targets.height, targets.width, targets.sizes, self.tile)
         with new_graph(machine) as self.graph:
             with tf.name_scope("network"):
-                self._input = TileInput(network, targets.sizes, recipe.pooling, recipe.padding)
+                self._input = TileInput(network, targets.sizes)
             pixels = self._input.pixels
             piece = Piece(
                 # A slice that would go beyond the picture's border ends there.
@@ -204,13 +151,13 @@ class TiledLoss:
                 ],
             )
             with tf.name_scope("statistics"):
-                self._statistics = wanted.statistics(piece)
+                self._statistics = objective.statistics(piece)
             self._sums = {
                 name: tf.compat.v1.placeholder(tf.float32, statistic.shape)
                 for name, statistic in self._statistics.items()
             }
             with tf.name_scope("losses"):
-                self._losses = wanted.losses(self._sums, targets)
+                self._losses = objective.losses(self._sums, targets)
             self._slopes = tf.gradients(self._losses["total"], list(self._sums.values()))
             self._given_slopes = [tf.compat.v1.placeholder(tf.float32, slope.shape) for slope in self._slopes]
             (self._region_gradient,) = tf.gradients(
@@ -253,32 +200,21 @@ def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
 
 
 def open_loss(
-    network: Network,
-    recipe: Recipe,
-    content: np.ndarray,
-    styles: Sequence[np.ndarray],
-    masks: Masks = None,
-    style_masks: Masks = None,
-    tile: int | str | None = None,
-    machine: Machine | None = None,
+    network: Network, objective: Objective, scene: Scene, machine: Machine = Machine(), reserved: int = 0
 ) -> WholeLoss | TiledLoss:
-    """Measure the targets of a recipe, and open the loss of a picture of the content picture's size.
+    """Measure the targets of an objective, and open the loss of a picture of the content picture's size.
 
     Parameters
     ----------
     network : Network
-        As `network_for` gives it.
-    recipe : Recipe
-    content : ndarray
-        H×W×3, float32, RGB, 0..255.
-    styles : sequence of ndarray
-        Of any size.
-    masks, style_masks : sequence of (ndarray or None), optional
-        As in `neuralstyle.loss.targets.measure`.
-    tile : int, "auto" or None
-        The longest side of a tile in pixels; None takes pictures whole; "auto" takes them whole where
-        they fit into the memory that is free, and in tiles otherwise (`neuralstyle.loss.memory.choose_tile`).
-    machine : neuralstyle.graphs.Machine, optional
+        As `neuralstyle.preparation.network_for` gives it.
+    objective : Objective
+        A recipe's (`neuralstyle.loss.terms.objective_of`) or one of your own.
+    scene : Scene
+        The pictures as the network is to see them, each with masks of its size.
+    machine : Machine
+    reserved : int
+        How many bytes of the free memory others will need, where the tile is "auto".
 
     Returns
     -------
@@ -288,29 +224,30 @@ def open_loss(
     Raises
     ------
     InputError
-        If the recipe names a layer or formula that does not exist, or does not go with tiles.
+        If the network has no such layer, or the objective does not go with tiles.
     """
-    size, *style_sizes = (
-        choose_tile(network, recipe, *picture.shape[:2], tile) for picture in (content, *styles)
+    tile = choose_tile(network, objective, *scene.content.shape[:2], machine.tile, reserved)
+    style_tiles = [
+        choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile)
+        for style in scene.styles
+    ]
+    machine = replace(machine, tile=tile)
+    targets = measure(
+        network, scene, objective.content_layers, objective.style_layers, machine, style_tiles
     )
-    targets = measure_targets(
-        network, recipe, content, styles, masks, style_masks, size, style_sizes, machine
-    )
-    if size is None:
-        return WholeLoss(network, recipe, targets, machine)
-    return TiledLoss(network, recipe, targets, size, machine)
+    return (WholeLoss if tile is None else TiledLoss)(network, objective, targets, machine)
 
 
 def loss_and_gradient(
-    image: np.ndarray | str | Path,
-    content: np.ndarray | str | Path,
-    styles: Pictures,
-    recipe: Recipe | str,
+    image: Picture,
+    content: Picture,
+    styles: Picture | Style | Sequence[Picture | Style],
+    recipe: Recipe | str | Objective,
     network: Network | None = None,
     *,
     tile: int | str | None = None,
 ) -> tuple[dict[str, float], np.ndarray]:
-    """The losses of a picture under a recipe, and the gradient of their total.
+    """The losses of a picture under a recipe or an objective, and the gradient of their total.
 
     Nothing is resized.
 
@@ -320,9 +257,11 @@ def loss_and_gradient(
         The generated picture, H×W×3, uint8 or float32, RGB, 0..255.
     content : ndarray or path
         The content picture, of the same size.
-    styles : ndarray or path, or a sequence of them
+    styles : ndarray, path or Style, or a sequence of them
         Style pictures, of any size.
-    recipe : Recipe or str
+    recipe : Recipe, str or Objective
+        A published system, or an objective put together from `neuralstyle.content`, `neuralstyle.style` and
+        `neuralstyle.total_variation`, which sees the network as it is.
     network : Network, optional
         Default: `neuralstyle.load_network`'s.
     tile : int, "auto" or None
@@ -332,7 +271,7 @@ def loss_and_gradient(
     Returns
     -------
     losses : dict of str to float
-        "total", "content", "style" and "tv", weights included.
+        "total", and the objective's terms: "content", "style" and "tv"; weights included.
     gradient : ndarray
         H×W×3, float32: the derivative of the total with respect to the pixel values 0..255, whatever
         range the recipe works in.
@@ -342,21 +281,29 @@ def loss_and_gradient(
     InputError
         If a picture cannot be used, the recipe names a layer or formula that does not exist, or it does
         not go with tiles.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neuralstyle
+    >>> photograph, painting = np.random.default_rng(0).uniform(0, 255, (2, 48, 64, 3))
+    >>> objective = 5.0 * neuralstyle.content({"relu4_2": 1.0}) + 500.0 * neuralstyle.style({"relu1_1": 1.0})
+    >>> losses, gradient = neuralstyle.loss_and_gradient(photograph, photograph, painting, objective)
+    >>> list(losses), losses["content"], gradient.shape
+    (['total', 'content', 'style'], 0.0, (48, 64, 3))
     """
-    recipe = find_recipe(recipe).in_force()
-    image, content, styles = as_image(image), as_image(content), as_images(styles)
-    if image.shape != content.shape:
+    image, scene = as_image(image), scene_of(content, styles)
+    if image.shape != scene.content.shape:
         raise InputError(
             f"the picture is {image.shape[1]}×{image.shape[0]} pixels and the content picture "
-            f"{content.shape[1]}×{content.shape[0]}; they must have one size"
+            f"{scene.content.shape[1]}×{scene.content.shape[0]}; they must have one size"
         )
-    network = network_for(recipe, network or load_network())
-    with open_loss(network, recipe, content, styles, tile=tile) as loss:
+    network = network or load_network()
+    if isinstance(recipe, Objective):
+        objective = recipe
+    else:
+        recipe = find_recipe(recipe).in_force()
+        objective = objective_of(recipe, len(scene.styles))
+        network, scene = network_for(recipe, network), as_seen(recipe, scene)
+    with open_loss(network, objective, fit_masks(scene), Machine(tile=tile)) as loss:
         return loss.losses_and_gradient(image)
-
-
-def as_images(pictures: Pictures) -> list[np.ndarray]:
-    """One picture or several, as a list of arrays H×W×3, float32, RGB, 0..255."""
-    if isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3):
-        pictures = [pictures]
-    return [as_image(picture) for picture in pictures]

@@ -7,7 +7,7 @@ import numpy as np
 from neuralstyle.networks import Network
 
 
-def shrink(network: Network, mask: np.ndarray, layers: Iterable[str], padding: str) -> dict[str, np.ndarray]:
+def shrink(network: Network, mask: np.ndarray, layers: Iterable[str]) -> dict[str, np.ndarray]:
     """Shrink a mask to the size of each layer, the way pooling shrinks the picture.
 
     Each pooling layer on the way takes the mean of the mask under its 2×2 window, so that a position
@@ -19,8 +19,6 @@ def shrink(network: Network, mask: np.ndarray, layers: Iterable[str], padding: s
     mask : ndarray
         H×W, float32, 0..1.
     layers : iterable of str
-    padding : {"SAME", "VALID"}
-        What pooling does with an odd last row or column.
 
     Returns
     -------
@@ -31,17 +29,15 @@ def shrink(network: Network, mask: np.ndarray, layers: Iterable[str], padding: s
     for layer in layers:
         small = np.asarray(mask, np.float32)
         for _ in range(sum(step.kind == "pool" for step in network.up_to([layer]))):
-            small = _halve(small, padding)
+            small = _halve(network, small)
         shrunk[layer] = small
     return shrunk
 
 
-def _halve(mask: np.ndarray, padding: str) -> np.ndarray:
-    height, width = mask.shape
-    if padding == "SAME":
-        # Repeating an odd last row or column leaves it out of the mean, as average pooling does.
-        mask = np.pad(mask, ((0, height % 2), (0, width % 2)), mode="edge")
-    else:
-        mask = mask[: height - height % 2, : width - width % 2]
-    height, width = mask.shape
+def _halve(network: Network, mask: np.ndarray) -> np.ndarray:
+    height, width = (2 * network.halved(side) for side in mask.shape)
+    # Where a last row or column is odd it is dropped, or repeated: that leaves it out of the mean, as
+    # average pooling does.
+    mask = mask[:height, :width]
+    mask = np.pad(mask, ((0, height - mask.shape[0]), (0, width - mask.shape[1])), mode="edge")
     return mask.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))

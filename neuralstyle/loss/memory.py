@@ -1,13 +1,12 @@
 """How much memory a picture takes, how much there is, and whether to cut the picture into tiles."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from neuralstyle.files import InputError
-from neuralstyle.loss.objectives import layers_in_use
-from neuralstyle.loss.tiles import strides_and_reach
-from neuralstyle.networks import Network, vgg
+from neuralstyle.loss.objectives import Objective
+from neuralstyle.networks import Network
 from neuralstyle.optimizers import LBFGS, Optimizer
-from neuralstyle.recipes import Recipe
 
 _FLOAT = 4
 
@@ -41,7 +40,7 @@ def free_bytes() -> int:
     return free
 
 
-def graph_bytes(network: Network, recipe: Recipe, height: int, width: int) -> int:
+def graph_bytes(network: Network, layers: tuple[str, ...], height: int, width: int) -> int:
     """What a run of the loss's graph and its gradient takes for a picture or a region, in bytes.
 
     Every ReLU's and pooling's output is kept until the gradient has passed it; a convolution's is
@@ -52,19 +51,22 @@ def graph_bytes(network: Network, recipe: Recipe, height: int, width: int) -> in
     Parameters
     ----------
     network : Network
-    recipe : Recipe
+    layers : tuple of str
+        The layers in use.
     height, width : int
         In pixels.
     """
-    content_layers, style_layers = layers_in_use(recipe)
-    kept = [
-        layer.name
-        for layer in network.up_to((*content_layers, *style_layers))
-        if layer.kind in ("relu", "pool")
-    ]
-    sizes = vgg.sizes(network, height, width, kept, recipe.padding)
-    floats = {name: rows * columns * channels for name, (rows, columns, channels) in sizes.items()}
-    return _FIXED + _FLOAT * (sum(floats.values()) + 3 * max(floats.values(), default=0))
+    kept = [layer.name for layer in network.up_to(layers) if layer.kind in ("relu", "pool")]
+    floats = [rows * columns * channels for rows, columns, channels in network.sizes(height, width, kept).values()]
+    return _FIXED + _FLOAT * (sum(floats) + 3 * max(floats, default=0))
+
+
+def forward_bytes(network: Network, layers: tuple[str, ...], height: int, width: int) -> int:
+    """What a run forward takes for a picture or a region, in bytes: a layer's input, output and Gram matrix's
+    share, of the largest layer."""
+    used = [layer.name for layer in network.up_to(layers) if layer.kind == "relu"]
+    floats = [rows * columns * channels for rows, columns, channels in network.sizes(height, width, used).values()]
+    return _FIXED + _FLOAT * 3 * max(floats, default=0)
 
 
 def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
@@ -114,20 +116,22 @@ def check_optimizer_fits(optimizer: Optimizer, height: int, width: int) -> None:
 
 
 def choose_tile(
-    network: Network, recipe: Recipe, height: int, width: int, tile: int | str | None
+    network: Network, objective: Objective, height: int, width: int, tile: int | str | None, reserved: int = 0
 ) -> int | None:
-    """Decide whether a picture is taken whole or in tiles.
+    """Decide whether the loss of a picture is computed whole or in tiles.
 
     Parameters
     ----------
     network : Network
-    recipe : Recipe
+    objective : Objective
     height, width : int
         Of the picture.
     tile : int, "auto" or None
-        What was asked for. "auto" takes the picture whole where its graph and its optimiser fit into the
-        memory that is free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or 256 where that does
-        not fit. What does not go with tiles is taken whole.
+        What was asked for. "auto" takes the picture whole where its graph fits into the memory that is
+        free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or 256 where that does not fit. What
+        does not go with tiles is taken whole.
+    reserved : int
+        How many bytes of the free memory others will need: the optimiser.
 
     Returns
     -------
@@ -143,12 +147,33 @@ def choose_tile(
         return tile
     if tile != "auto":
         raise InputError(f"unknown tile {tile!r}; give a number of pixels, auto or none")
-    free = free_bytes() - optimizer_bytes(recipe.optimizer, height, width)
-    if recipe.normalize_gradients or graph_bytes(network, recipe, height, width) <= free:
+    free = free_bytes() - reserved
+    layers = objective.layers
+    if objective.normalize_gradients or graph_bytes(network, layers, height, width) <= free:
         return None
-    content_layers, style_layers = layers_in_use(recipe)
-    halo = 2 * strides_and_reach(network, (*content_layers, *style_layers))[1]
+    return _largest_tile(network, layers, free, graph_bytes)
+
+
+def choose_style_tile(
+    network: Network, layers: tuple[str, ...], height: int, width: int, tile: int | str | None
+) -> int | None:
+    """Decide whether a style picture, which is only run forward, is taken whole or in tiles.
+
+    Parameters and result are those of `choose_tile`.
+    """
+    if tile != "auto":
+        return tile
+    free = free_bytes()
+    if forward_bytes(network, layers, height, width) <= free:
+        return None
+    return _largest_tile(network, layers, free, forward_bytes)
+
+
+def _largest_tile(
+    network: Network, layers: tuple[str, ...], free: int, needed: Callable[..., int]
+) -> int:
+    halo = 2 * network.strides_and_reach(layers)[1]
     size = LARGEST_TILE
-    while size > 256 and graph_bytes(network, recipe, size + halo, size + halo) > free:
+    while size > 256 and needed(network, layers, size + halo, size + halo) > free:
         size //= 2
     return size

@@ -1,4 +1,4 @@
-"""What a good picture is: content, style and total variation, each in two halves.
+"""What a good picture is: a weighted sum of terms, each in two halves.
 
 Every loss of this field is a function of sums over positions. Content loss sums over the positions of
 a layer; a Gram matrix is a sum over positions of the outer product of a feature vector with itself;
@@ -7,15 +7,12 @@ total variation sums over neighbouring pixels. So a `Term` has two halves:
     statistics(piece)    sums over the positions of one piece of the picture
     value(sums, targets) the loss, from the sums of the whole picture
 
-With one piece that is an ordinary graph (`neuralstyle.loss.losses`). With many, the sums are added up and the
-derivative of the value with respect to them is pushed back through each piece (`neuralstyle.loss.tiles`).
+With one piece that is an ordinary graph. With many, the sums are added up and the derivative of the value
+with respect to them is pushed back through each piece (`neuralstyle.loss.losses`).
 
 Objectives add and scale::
 
     5.0 * content({"relu4_2": 1.0}) + 500.0 * style({"relu1_1": 0.5, "relu2_1": 0.5})
-
-Formulas are written F, P, A for the activations of the generated, the content and a style picture at a
-layer of h×w positions and C channels, and G = FᵀF, F flattened to (h·w)×C, for a raw Gram matrix.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +20,7 @@ from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
-from neuralstyle.files import InputError
 from neuralstyle.loss.targets import Targets
-from neuralstyle.networks.gram import gram_matrix
-from neuralstyle.recipes import Recipe
 
 Sums = dict[str, tf.Tensor]
 
@@ -65,14 +59,17 @@ class Term:
 
     Attributes
     ----------
-    name : {"content", "style", "tv"}
-        The column of the history that it counts in.
+    name : str
+        What it counts as in the reported losses, such as "content", "style" or "tv".
     weight : float
         What its value is multiplied with.
     statistics : callable
         `Piece` to named sums over its positions.
     value : callable
         Sums of the whole picture and `Targets` to a scalar.
+    content_layers, style_layers : tuple of str
+        The layers that it compares with the content picture's activations, and with the style pictures'
+        Gram matrices. The generated picture's activations are there for both.
     normalize_gradients : bool
         Whether its gradient is scaled as `_normalized` does it.
     """
@@ -81,22 +78,52 @@ class Term:
     weight: float
     statistics: Callable[[Piece], Sums]
     value: Callable[[Sums, Targets], tf.Tensor]
+    content_layers: tuple[str, ...] = ()
+    style_layers: tuple[str, ...] = ()
     normalize_gradients: bool = False
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A weighted sum of terms."""
+    """A weighted sum of terms.
+
+    Attributes
+    ----------
+    terms : tuple of Term
+        Those that weigh anything: what weighs nothing is not computed.
+    names : tuple of str
+        The losses that are reported; one without a term is 0.
+    """
 
     terms: tuple[Term, ...]
+    names: tuple[str, ...]
 
     def __add__(self, other: "Objective") -> "Objective":
-        return Objective(self.terms + other.terms)
+        return Objective(self.terms + other.terms, tuple(dict.fromkeys(self.names + other.names)))
 
     def __rmul__(self, factor: float) -> "Objective":
         terms = (replace(term, weight=factor * term.weight) for term in self.terms)
-        # What weighs nothing is left out, so that the graph does not compute it.
-        return Objective(tuple(term for term in terms if term.weight))
+        return Objective(tuple(term for term in terms if term.weight), self.names)
+
+    @property
+    def content_layers(self) -> tuple[str, ...]:
+        """The layers that are compared with the content picture's, each once."""
+        return tuple(dict.fromkeys(layer for term in self.terms for layer in term.content_layers))
+
+    @property
+    def style_layers(self) -> tuple[str, ...]:
+        """The layers whose Gram matrices are compared with the style pictures', each once."""
+        return tuple(dict.fromkeys(layer for term in self.terms for layer in term.style_layers))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """All the layers that the network has to be run up to."""
+        return self.content_layers + self.style_layers
+
+    @property
+    def normalize_gradients(self) -> bool:
+        """Whether a term's gradient is scaled by a norm, which is no sum over positions."""
+        return any(term.normalize_gradients for term in self.terms)
 
     def statistics(self, piece: Piece) -> Sums:
         """All the sums that the terms need of one piece."""
@@ -107,11 +134,12 @@ class Objective:
         return sums
 
     def losses(self, sums: Sums, targets: Targets) -> dict[str, tf.Tensor]:
-        """The weighted losses of the whole picture: total, content, style and tv."""
-        losses = dict.fromkeys(("content", "style", "tv"), tf.zeros(()))
+        """The losses of the whole picture, weights included: "total", and each of the names."""
+        losses = dict.fromkeys(self.names, tf.zeros(()))
         for term in self.terms:
             losses[term.name] += term.weight * term.value(sums, targets)
-        return {"total": losses["content"] + losses["style"] + losses["tv"], **losses}
+        first, *others = losses.values()
+        return {"total": sum(others, first), **losses}
 
 
 def _normalized(piece: Piece, term: Term) -> dict[str, tf.Tensor]:
@@ -132,329 +160,3 @@ def _normalized(piece: Piece, term: Term) -> dict[str, tf.Tensor]:
         return tf.identity(features), gradient
 
     return {layer: unchanged(features) for layer, features in piece.features.items()}
-
-
-def _formula(formulas: Mapping[str, Callable], name: str, what: str) -> Callable:
-    if name not in formulas:
-        raise InputError(f"unknown {what} formula {name!r}; choose one of {', '.join(formulas)}")
-    return formulas[name]
-
-
-# --- content ---------------------------------------------------------------------------------------
-
-#: What Σ(F−P)² is multiplied with, from the number of activations h·w·C.
-CONTENT_FORMULAS: dict[str, Callable[[float], float]] = {
-    # mean (F−P)²: neural-style (stylize.py), the cookbook listing, the TensorFlow tutorial
-    "mean": lambda size: 1 / size,
-    # ½ Σ(F−P)²: Gatys et al. 2016, equation 1
-    "half-sum": lambda size: 0.5,
-    # Σ(F−P)²: Deep Learning with Python, listing 8.17; keras.io's example
-    "sum": lambda size: 1.0,
-    # Σ(F−P)² / (2 √(h·w·C)): neural-style-tf (neural_style.py, content_layer_loss, type 1)
-    "root": lambda size: 0.5 / size**0.5,
-}
-
-
-def content(
-    layers: Mapping[str, float], formula: str = "mean", normalize_gradients: bool = False
-) -> Objective:
-    """How far the picture's activations are from the content picture's.
-
-    Parameters
-    ----------
-    layers : mapping of str to float
-        Layer to weight.
-    formula : str
-        A key of `CONTENT_FORMULAS`.
-    normalize_gradients : bool
-        Whether each layer's gradient is scaled to an L1 norm of 1 before its weight is applied.
-
-    Returns
-    -------
-    Objective
-        Σ over layers of weight · factor · Σ(F−P)².
-
-    Raises
-    ------
-    InputError
-        If there is no such formula.
-    """
-    factor = _formula(CONTENT_FORMULAS, formula, "content")
-
-    def term(layer: str, weight: float) -> Term:
-        name = f"content {layer}"
-
-        def statistics(piece: Piece) -> Sums:
-            return {
-                name: tf.reduce_sum(tf.math.squared_difference(piece.features[layer], piece.content[layer]))
-            }
-
-        def value(sums: Sums, targets: Targets) -> tf.Tensor:
-            height, width, channels = targets.sizes[layer]
-            return factor(height * width * channels) * sums[name]
-
-        return Term("content", weight, statistics, value, normalize_gradients)
-
-    return Objective(tuple(term(layer, weight) for layer, weight in layers.items() if weight))
-
-
-# --- style -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The numbers that the style formulas divide by.
-
-    Attributes
-    ----------
-    positions : int
-        h·w of the layer for the generated picture.
-    style_positions : int
-        h·w of the layer for the style picture.
-    pixels : int
-        Height times width of the generated picture.
-    channels : int
-        C of the layer.
-    """
-
-    positions: int
-    style_positions: int
-    pixels: int
-    channels: int
-
-
-#: From the counts: what G is divided by, what A's Gram matrix is divided by, and the factor of the sum of
-#: squares. "Raw" formulas divide both by the same number, whatever the style picture's size.
-STYLE_FORMULAS: dict[str, Callable[[Counts], tuple[float, float, float]]] = {
-    # Σ(G/hwC − A/hwC)² / C²: neural-style (stylize.py), the cookbook listing
-    "neural-style": lambda n: (
-        n.positions * n.channels,
-        n.style_positions * n.channels,
-        1 / n.channels**2,
-    ),
-    # Σ(G−A)² / (4 C² (hw)²): Gatys et al. 2016, equation 4; neural-style-tf
-    "gatys": lambda n: (n.positions, n.positions, 1 / (4 * n.channels**2)),
-    # Σ(G−A)² / (4 · 3² · (h·w)²) with the picture's h·w and its 3 channels: Deep Learning with Python,
-    # listing 8.18; keras.io's example
-    "chollet": lambda n: (n.pixels, n.pixels, 1 / (4 * 3**2)),
-    # mean (G/hw − A/hw)²: the TensorFlow tutorial
-    "mean": lambda n: (n.positions, n.style_positions, 1 / n.channels**2),
-}
-
-
-def style(
-    layers: Mapping[str, float],
-    formula: str = "neural-style",
-    blend: Sequence[float] = (1.0,),
-    normalize_gradients: bool = False,
-) -> Objective:
-    """How far the picture's Gram matrices are from the style pictures'.
-
-    With a mask the activations are multiplied by it before the Gram matrix, which is then divided by
-    the mean of the mask's squares, so that a style that covers a tenth of the picture is compared at
-    the same scale as one that covers it all (Gatys et al. 2017, section 4, where masks are normalised
-    to Σ mask² = 1).
-
-    Parameters
-    ----------
-    layers : mapping of str to float
-        Layer to weight.
-    formula : str
-        A key of `STYLE_FORMULAS`.
-    blend : sequence of float
-        The weight of each style picture.
-    normalize_gradients : bool
-        Whether the gradient of each layer and style is scaled to an L1 norm of 1 before its weight is
-        applied.
-
-    Returns
-    -------
-    Objective
-        Σ over styles and layers of blend · weight · factor · Σ(G/n − A/m)².
-
-    Raises
-    ------
-    InputError
-        If there is no such formula.
-    """
-    formula_of = _formula(STYLE_FORMULAS, formula, "style")
-
-    def term(layer: str, index: int, weight: float) -> Term:
-        def name(masked: bool) -> str:
-            # Styles share one Gram matrix of the picture where nothing is their own.
-            return f"gram {layer} {index}" if masked or normalize_gradients else f"gram {layer}"
-
-        def statistics(piece: Piece) -> Sums:
-            mask = piece.masks[index]
-            features = piece.features[layer]
-            if mask is not None:
-                features = features * mask[layer]
-            return {name(mask is not None): gram_matrix(features)}
-
-        def value(sums: Sums, targets: Targets) -> tf.Tensor:
-            target = targets.styles[index]
-            height, width, channels = targets.sizes[layer]
-            pixels = targets.height * targets.width
-            counts = Counts(height * width, target.positions[layer], pixels, channels)
-            divisor, style_divisor, factor = formula_of(counts)
-            share = 1.0 if target.masks is None else float((target.masks[layer] ** 2).mean())
-            gram = sums[name(target.masks is not None)] / (divisor * share)
-            wanted = target.grams[layer] / (style_divisor * target.shares[layer])
-            return factor * tf.reduce_sum(tf.math.squared_difference(gram, wanted))
-
-        return Term("style", weight, statistics, value, normalize_gradients)
-
-    return Objective(
-        tuple(
-            term(layer, index, share * weight)
-            for index, share in enumerate(blend)
-            for layer, weight in layers.items()
-            if share * weight
-        )
-    )
-
-
-# --- total variation -------------------------------------------------------------------------------
-
-
-def _difference(pixels: tf.Tensor, axis: int) -> tf.Tensor:
-    """Each pixel's lower or right neighbour less the pixel itself: d[i] = x[i + 1] − x[i]."""
-    ahead, behind = ([slice(None)] * 3 for _ in range(2))
-    ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-
-    @tf.custom_gradient
-    def difference(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            # x[i] is in d[i − 1] and, with a minus, in d[i]; beyond the ends there is nothing. Derived
-            # slice by slice it takes twice the time.
-            padded = tf.pad(upstream, [[1, 1] if axis == along else [0, 0] for along in range(3)])
-            return padded[tuple(behind)] - padded[tuple(ahead)]
-
-        return x[tuple(ahead)] - x[tuple(behind)], gradient
-
-    return difference(pixels)
-
-
-def _differences(piece: Piece) -> tuple[tf.Tensor, tf.Tensor]:
-    """Vertical and horizontal differences, in pixel values, of the pairs that the piece owns."""
-    return (
-        _difference(piece.pixels[:, : piece.width], axis=0),
-        _difference(piece.pixels[: piece.height], axis=1),
-    )
-
-
-def _squares(piece: Piece, unit: float) -> Sums:
-    dy, dx = _differences(piece)
-    return {
-        "tv dy²": tf.reduce_sum(tf.square(dy)) / unit**2,
-        "tv dx²": tf.reduce_sum(tf.square(dx)) / unit**2,
-    }
-
-
-def _mean_squares(sums: Sums, height: int, width: int) -> tf.Tensor:
-    return sums["tv dy²"] / ((height - 1) * width * 3) + sums["tv dx²"] / (height * (width - 1) * 3)
-
-
-def _swapped_mean_squares(sums: Sums, height: int, width: int) -> tf.Tensor:
-    return sums["tv dy²"] / (height * (width - 1) * 3) + sums["tv dx²"] / ((height - 1) * width * 3)
-
-
-def _power(piece: Piece, unit: float) -> Sums:
-    dy, dx = _differences(piece)
-    # Only pixels that have both neighbours count.
-    rows, columns = tf.shape(dy)[0], tf.shape(dx)[1]
-    squares = tf.square(dy[:, :columns]) + tf.square(dx[:rows])
-    return {"tv power": tf.reduce_sum(squares**1.25) / unit**2.5}
-
-
-def _absolute(piece: Piece, unit: float) -> Sums:
-    dy, dx = _differences(piece)
-    return {"tv absolute": (tf.reduce_sum(tf.abs(dy)) + tf.reduce_sum(tf.abs(dx))) / unit}
-
-
-#: The sums that a formula needs of a piece, and its value from them and the picture's height and width.
-TOTAL_VARIATION_FORMULAS: dict[str, tuple[Callable, Callable]] = {
-    # mean dy² + mean dx²: neural-style (stylize.py)
-    "mean-squares": (_squares, _mean_squares),
-    # the same with the two denominators exchanged, as the cookbook listing prints it
-    "swapped-mean-squares": (_squares, _swapped_mean_squares),
-    # Σ(dy² + dx²)^1.25 without the last row and column: Deep Learning with Python, listing 8.19; keras.io
-    "power": (_power, lambda sums, height, width: sums["tv power"]),
-    # Σ|dy| + Σ|dx|: tf.image.total_variation, in the TensorFlow tutorial and neural-style-tf
-    "absolute": (_absolute, lambda sums, height, width: sums["tv absolute"]),
-}
-
-
-def total_variation(formula: str = "mean-squares", unit: float = 1.0) -> Objective:
-    """How much neighbouring pixels differ.
-
-    Parameters
-    ----------
-    formula : str
-        A key of `TOTAL_VARIATION_FORMULAS`.
-    unit : float
-        How many pixel values make one unit of the range that the formula was published for: 1 for
-        0..255, 255 for 0..1.
-
-    Returns
-    -------
-    Objective
-
-    Raises
-    ------
-    InputError
-        If there is no such formula.
-    """
-    sums_of, value_of = _formula(TOTAL_VARIATION_FORMULAS, formula, "total variation")
-
-    def value(sums: Sums, targets: Targets) -> tf.Tensor:
-        return value_of(sums, targets.height, targets.width)
-
-    return Objective((Term("tv", 1.0, lambda piece: sums_of(piece, unit), value),))
-
-
-# --- a recipe's -------------------------------------------------------------------------------------
-
-
-def layers_in_use(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The content layers and the style layers of a recipe that weigh anything."""
-    content_layers = (layer for layer, weight in recipe.content_layers.items() if weight)
-    style_layers = (layer for layer, weight in recipe.style_layers.items() if weight)
-    return (
-        tuple(content_layers) if recipe.content_weight else (),
-        tuple(style_layers) if recipe.style_weight else (),
-    )
-
-
-def objective(recipe: Recipe, styles: int = 1) -> Objective:
-    """The objective of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    styles : int
-        How many style pictures there are.
-
-    Returns
-    -------
-    Objective
-
-    Raises
-    ------
-    InputError
-        If the recipe names a formula that does not exist, has weights for another number of styles, or
-        has no weight but 0.
-    """
-    blend = recipe.style_blend or (1.0,) * styles
-    if len(blend) != styles:
-        raise InputError(f"--style-blend-weights has {len(blend)} weights for {styles} style pictures")
-    blend = tuple(weight / sum(blend) for weight in blend)
-    normalize = recipe.normalize_gradients
-    wanted = (
-        recipe.content_weight * content(recipe.content_layers, recipe.content_formula, normalize)
-        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend, normalize)
-        + recipe.tv_weight * total_variation(recipe.tv_formula, recipe.unit)
-    )
-    if not wanted.terms:
-        raise InputError("--content-weight, --style-weight and --tv-weight are all 0: nothing is wanted")
-    return wanted

@@ -1,18 +1,21 @@
-"""What the generated picture is measured against, computed once in graphs of their own."""
+"""What the generated picture is measured against, computed once in a graph of its own."""
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
+import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.loss import masks
+from neuralstyle.loss.masks import shrink
 from neuralstyle.loss.tiles import TileInput, cut
-from neuralstyle.networks import Network, vgg
+from neuralstyle.networks import Network
 from neuralstyle.networks.gram import gram_matrix
+from neuralstyle.preparation import Scene, Style
 
 
 @dataclass(frozen=True)
@@ -107,146 +110,108 @@ class Targets:
 
 def measure(
     network: Network,
-    content: np.ndarray,
-    styles: Sequence[np.ndarray],
-    content_layers: Iterable[str],
-    style_layers: Iterable[str],
-    pooling: str = "max",
-    padding: str = "SAME",
-    picture_masks: Sequence[np.ndarray | None] | None = None,
-    style_masks: Sequence[np.ndarray | None] | None = None,
-    tile: int | None = None,
-    style_tiles: Sequence[int | None] | None = None,
-    machine: Machine | None = None,
+    scene: Scene,
+    content_layers: tuple[str, ...],
+    style_layers: tuple[str, ...],
+    machine: Machine,
+    style_tiles: Sequence[int | None] = (),
 ) -> Targets:
     """Compute everything that a generated picture is measured against.
+
+    One graph, filled once with the weights, takes all the pictures.
 
     Parameters
     ----------
     network : Network
-    content : ndarray
-        H×W×3, float32, RGB, 0..255; the generated picture has its size.
-    styles : sequence of ndarray
-        Pictures of any size.
-    content_layers, style_layers : iterable of str
-    pooling, padding
-        As in `neuralstyle.networks.vgg.build`.
-    picture_masks : sequence of (ndarray or None), optional
-        For each style, H×W, 0..1: where in the generated picture it is wanted.
-    style_masks : sequence of (ndarray or None), optional
-        For each style, the part of the style picture that counts, at the style picture's size.
-    tile : int, optional
-        Take the content picture in tiles of so many pixels, and keep its activations in a file on
-        disk, which memory holds as much of as there is room for.
+    scene : Scene
+        The content picture, whose size the generated picture has, and the style pictures, of any size;
+        masks at the sizes of the pictures that they are for.
+    content_layers, style_layers : tuple of str
+        As an `Objective` tells them.
+    machine : Machine
+        With a number as its tile, the content picture is taken in tiles of so many pixels, and its
+        activations are kept in a file on disk, which memory holds as much of as there is room for.
     style_tiles : sequence of (int or None), optional
         For each style picture, the size of tiles to take it in.
-    machine : neuralstyle.graphs.Machine, optional
 
     Returns
     -------
     Targets
     """
-    content_layers, style_layers = tuple(content_layers), tuple(style_layers)
-    height, width = content.shape[:2]
-    targets = []
-    for index, picture in enumerate(styles):
-        target = style_target(
-            network,
-            picture,
-            style_layers,
-            pooling,
-            padding,
-            style_masks[index] if style_masks else None,
-            style_tiles[index] if style_tiles else None,
-            machine,
+    height, width = scene.content.shape[:2]
+    layers = content_layers + style_layers
+    with new_graph(machine) as graph:
+        given = TileInput(network, layers)
+        grams = _Grams(given, style_layers)
+    with open_session(graph, machine) as session:
+        return Targets(
+            height,
+            width,
+            network.sizes(height, width, layers),
+            _content_activations(session, given, scene.content, content_layers, machine.tile),
+            tuple(
+                _style_target(session, grams, style, tile)
+                for style, tile in zip_longest(scene.styles, style_tiles)
+            ),
         )
-        mask = picture_masks[index] if picture_masks else None
-        if mask is not None:
-            target = replace(target, masks=masks.shrink(network, mask, style_layers, padding))
-        targets.append(target)
-    return Targets(
-        height,
-        width,
-        vgg.sizes(network, height, width, content_layers + style_layers, padding),
-        _content_target(network, content, content_layers, pooling, padding, tile, machine)
-        if content_layers
-        else {},
-        tuple(targets),
-    )
 
 
-def _content_target(
-    network: Network,
+def _content_activations(
+    session: tf.compat.v1.Session,
+    given: TileInput,
     content: np.ndarray,
     layers: tuple[str, ...],
-    pooling: str,
-    padding: str,
     tile: int | None,
-    machine: Machine | None,
 ) -> dict[str, np.ndarray | OnDisk]:
     """The activations of the content picture; on disk where it is taken in tiles."""
+    if not layers:
+        return {}
     height, width = content.shape[:2]
-    shapes = vgg.sizes(network, height, width, layers, padding)
     activations = {
         layer: np.empty(shape, np.float32) if tile is None else OnDisk(shape)
-        for layer, shape in shapes.items()
+        for layer, shape in given.network.sizes(height, width, layers).items()
     }
-    with new_graph(machine) as graph:
-        given = TileInput(network, layers, pooling, padding)
-    with open_session(graph, machine) as session:
-        for piece in cut(network, height, width, layers, padding, tile):
-            found = session.run(given.features, given.feed(content, piece))
-            for layer, values in found.items():
-                activations[layer][piece.owned[layer].slices] = values[0]
+    wanted = {layer: given.features[layer] for layer in activations}
+    for piece in cut(given.network, height, width, layers, tile):
+        for layer, values in session.run(wanted, given.feed(content, piece)).items():
+            activations[layer][piece.owned[layer].slices] = values[0]
     return activations
 
 
-def style_target(
-    network: Network,
-    style: np.ndarray,
-    layers: tuple[str, ...],
-    pooling: str = "max",
-    padding: str = "SAME",
-    style_mask: np.ndarray | None = None,
-    tile: int | None = None,
-    machine: Machine | None = None,
+class _Grams:
+    """The Gram matrices of a piece of a style picture in the default graph, with and without a mask."""
+
+    def __init__(self, given: TileInput, layers: tuple[str, ...]) -> None:
+        self.given, self.layers = given, layers
+        self.masks = {layer: tf.compat.v1.placeholder(tf.float32, (1, None, None, 1)) for layer in layers}
+        self.plain = {layer: gram_matrix(given.features[layer]) for layer in layers}
+        self.masked = {layer: gram_matrix(given.features[layer] * self.masks[layer]) for layer in layers}
+
+
+def _style_target(
+    session: tf.compat.v1.Session,
+    grams: _Grams,
+    style: Style,
+    tile: int | None,
 ) -> StyleTarget:
-    """Compute the raw Gram matrices of one style picture.
-
-    Parameters
-    ----------
-    network : Network
-    style : ndarray
-        H×W×3, float32, RGB, 0..255.
-    layers : tuple of str
-    pooling, padding
-        As in `neuralstyle.networks.vgg.build`.
-    style_mask : ndarray, optional
-        H×W, 0..1: the part that counts.
-    tile : int, optional
-        Take the picture in tiles of so many pixels.
-    machine : neuralstyle.graphs.Machine, optional
-
-    Returns
-    -------
-    StyleTarget
-        Without a mask for the generated picture.
-    """
-    height, width = style.shape[:2]
-    with new_graph(machine) as graph:
-        given = TileInput(network, layers, pooling, padding)
-        features = given.features
-        if style_mask is not None:
-            shrunk = masks.shrink(network, style_mask, layers, padding)
-            owned = given.owned({layer: mask[:, :, np.newaxis] for layer, mask in shrunk.items()})
-            features = {layer: features[layer] * owned[layer] for layer in layers}
-        grams = {layer: gram_matrix(features[layer]) for layer in layers}
-    sums = {layer: np.zeros(gram.shape, np.float64) for layer, gram in grams.items()}
-    with open_session(graph, machine) as session:
-        for piece in cut(network, height, width, layers, padding, tile):
-            for layer, gram in session.run(grams, given.feed(style, piece)).items():
-                sums[layer] += gram
-    sizes = vgg.sizes(network, height, width, layers, padding)
-    positions = {layer: sizes[layer][0] * sizes[layer][1] for layer in layers}
-    shares = {layer: 1.0 if style_mask is None else float((shrunk[layer] ** 2).mean()) for layer in layers}
-    return StyleTarget({layer: gram.astype(np.float32) for layer, gram in sums.items()}, positions, shares)
+    """The raw Gram matrices of one style picture."""
+    network, layers = grams.given.network, grams.layers
+    height, width = style.picture.shape[:2]
+    own_masks = {} if style.own_mask is None else shrink(network, style.own_mask, layers)
+    sums = {layer: np.zeros(gram.shape, np.float64) for layer, gram in grams.plain.items()}
+    for piece in cut(network, height, width, layers, tile):
+        feed = grams.given.feed(style.picture, piece) | {
+            grams.masks[layer]: mask[piece.owned[layer].slices][np.newaxis, ..., np.newaxis]
+            for layer, mask in own_masks.items()
+        }
+        for layer, gram in session.run(grams.masked if own_masks else grams.plain, feed).items():
+            sums[layer] += gram
+    sizes = network.sizes(height, width, layers)
+    return StyleTarget(
+        grams={layer: gram.astype(np.float32) for layer, gram in sums.items()},
+        positions={layer: sizes[layer][0] * sizes[layer][1] for layer in layers},
+        shares={
+            layer: float((own_masks[layer] ** 2).mean()) if own_masks else 1.0 for layer in layers
+        },
+        masks=None if style.mask is None else shrink(network, style.mask, layers),
+    )

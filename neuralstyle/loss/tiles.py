@@ -94,43 +94,8 @@ class Tile:
     owned_in_region: Mapping[str, Box]
 
 
-def strides_and_reach(network: Network, layers: Iterable[str]) -> tuple[dict[str, int], int]:
-    """The stride of layers, and how far beyond its own cell a position of the deepest of them looks.
-
-    Parameters
-    ----------
-    network : Network
-    layers : iterable of str
-        Of the convolutional part.
-
-    Returns
-    -------
-    strides : dict of str to int
-        Layer to stride, in pixels.
-    reach : int
-        In pixels: R in the module's text.
-
-    Raises
-    ------
-    InputError
-        If the network has no such layer, or the layer is fully connected.
-    """
-    layers = tuple(layers)
-    strides, stride, reach = {}, 1, 0
-    for layer in network.up_to(layers):
-        if layer.name.startswith("fc"):
-            raise InputError(f"from {layer.name} on, a layer has no positions; choose layers before it")
-        if layer.kind == "convolution":
-            reach += stride * (layer.kernel.shape[0] // 2)
-        elif layer.kind == "pool":
-            stride *= 2
-        if layer.name in layers:
-            strides[layer.name] = stride
-    return strides, reach
-
-
 def cut(
-    network: Network, height: int, width: int, layers: Iterable[str], padding: str, tile: int | None
+    network: Network, height: int, width: int, layers: Iterable[str], tile: int | None
 ) -> list[Tile]:
     """Cut a picture into tiles of nearly equal size.
 
@@ -141,8 +106,6 @@ def cut(
         Of the picture.
     layers : iterable of str
         The layers in use.
-    padding : {"SAME", "VALID"}
-        As in `neuralstyle.networks.vgg.build`.
     tile : int or None
         The longest side that a tile may have, in pixels, without its halo; at least the deepest stride
         is taken. None: one tile, the whole picture.
@@ -155,15 +118,15 @@ def cut(
     Raises
     ------
     InputError
-        If the tile's size is not positive, or as `strides_and_reach`.
+        If the tile's size is not positive, or as `Network.strides_and_reach`.
     """
     layers = tuple(layers)
     if tile is not None and tile < 1:
-        raise InputError(f"--tile is {tile}; it must be 1 or more pixels")
-    strides, reach = strides_and_reach(network, layers)
+        raise InputError(f"tile is {tile}; it must be 1 or more pixels", fields=("tile",))
+    strides, reach = network.strides_and_reach(layers)
     deepest = max(strides.values(), default=1)
     halo = _up(max(reach, 1), deepest)
-    sizes = vgg.sizes(network, height, width, layers, padding)
+    sizes = network.sizes(height, width, layers)
 
     def spans(length: int) -> list[tuple[int, int]]:
         if tile is None:
@@ -202,6 +165,7 @@ class TileInput:
 
     Attributes
     ----------
+    network : Network
     region : tf.Tensor
         H×W×3, float32, RGB, 0..255: the pixels of a tile's region.
     pixels : tf.Tensor
@@ -210,15 +174,16 @@ class TileInput:
         Layer to activations 1×h×w×C at the positions that the tile owns.
     """
 
-    def __init__(self, network: Network, layers: Iterable[str], pooling: str, padding: str) -> None:
+    def __init__(self, network: Network, layers: Iterable[str]) -> None:
         layers = tuple(layers)
+        self.network = network
         self.region = tf.compat.v1.placeholder(tf.float32, (None, None, 3), name="region")
         self.pixels = tf.compat.v1.placeholder(tf.int32, (4,), name="pixels")
         self._boxes = {
             layer: tf.compat.v1.placeholder(tf.int32, (4,), name=f"owned_{layer}") for layer in layers
         }
         self._arrays: list[tuple[dict[str, tf.Tensor], Mapping[str, np.ndarray]]] = []
-        whole = vgg.build(network, self.region[tf.newaxis], layers, pooling, padding)
+        whole = vgg.build(network, self.region[tf.newaxis], layers)
         self.features = {layer: _inside(whole[layer], box) for layer, box in self._boxes.items()}
 
     def owned(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
@@ -231,13 +196,13 @@ class TileInput:
         return inputs
 
     def feed(self, picture: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
-        """What to feed for one tile of a picture."""
+        """What to feed for one tile of a picture; only the layers that the tile knows can then be run."""
         feed: dict[tf.Tensor, object] = {
             self.region: picture[tile.region.slices],
             self.pixels: astuple(tile.pixels.within(tile.region)),
         }
-        for layer, box in self._boxes.items():
-            feed[box] = astuple(tile.owned_in_region[layer])
+        for layer, box in tile.owned_in_region.items():
+            feed[self._boxes[layer]] = astuple(box)
         for inputs, arrays in self._arrays:
             for layer, given in inputs.items():
                 feed[given] = arrays[layer][tile.owned[layer].slices][np.newaxis]

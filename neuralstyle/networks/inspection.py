@@ -6,7 +6,7 @@ and total variation.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from neuralstyle.files import InputError
 from neuralstyle.graphs import open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.gram import gram_matrix
-from neuralstyle.networks.vgg import build, features, sizes
+from neuralstyle.networks.vgg import build, features
 from neuralstyle.pictures.reading import as_image, fit_height, fit_width
 
 #: A picture to be classified is resized so that its shorter side has SHORTER_SIDE pixels; of that the middle
@@ -63,7 +63,7 @@ def layer_statistics(
     layers : iterable of str, optional
         Of the convolutional part, which takes pictures of any size. Default: all of it.
     pooling : {"max", "average"}
-        As in `neuralstyle.networks.vgg.build`.
+        As in `Network`.
 
     Returns
     -------
@@ -77,6 +77,7 @@ def layer_statistics(
         is no such pooling.
     """
     image = as_image(image)
+    network = replace(network, pooling=pooling)
     part = [layer.name for layer in network.up_to(["pool5"])]
     wanted = set(part if layers is None else layers)
     network.up_to(wanted)
@@ -86,7 +87,7 @@ def layer_statistics(
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, (1, *image.shape))
-        activations = build(network, pixels, names, pooling)
+        activations = build(network, pixels, names)
         # Summed up inside the graph: the activations of a large picture fill gigabytes.
         figures = {
             name: (tf.reduce_min(x), tf.reduce_max(x), tf.reduce_mean(x), gram_matrix(x))
@@ -94,7 +95,7 @@ def layer_statistics(
         }
     with open_session(graph) as session:
         found = session.run(figures, {pixels: image[np.newaxis]})
-    shapes = sizes(network, *image.shape[:2], names)
+    shapes = network.sizes(*image.shape[:2], names)
     return {
         name: LayerStatistics(shapes[name], *(float(value) for value in found[name][:3]), found[name][3])
         for name in names

@@ -14,6 +14,10 @@ MEAN_PIXEL = (123.68, 116.779, 103.939)
 #: How many convolutions each of the five blocks has (Simonyan & Zisserman 2015, table 1, D and E).
 BLOCKS = {"VGG-16": (2, 2, 3, 3, 3), "VGG-19": (2, 2, 4, 4, 4)}
 
+#: How a network may pool, and what it may do with an odd last row or column.
+POOLINGS = ("max", "average")
+PADDINGS = ("SAME", "VALID")
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -54,6 +58,17 @@ class Network:
         Whether every filter was rescaled to a mean activation of 1 (Gatys et al. 2016, section 2).
     path : pathlib.Path or None
         The file it was read from.
+    pooling : {"max", "average"}
+        2×2, stride 2. MatConvNet's file says max; Gatys et al. (2016, section 2) take the average,
+        which leaves padded positions out of the count.
+    padding : {"SAME", "VALID"}
+        What pooling does with an odd last row or column: MatConvNet and Caffe keep it ("SAME", sizes
+        are rounded up), Keras drops it ("VALID").
+
+    Raises
+    ------
+    InputError
+        If there is no such pooling or padding.
     """
 
     layers: tuple[Layer, ...]
@@ -61,6 +76,16 @@ class Network:
     labels: tuple[str, ...] = ()
     normalized: bool = False
     path: Path | None = None
+    pooling: str = "max"
+    padding: str = "SAME"
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("pooling", self.pooling, POOLINGS),
+            ("padding", self.padding, PADDINGS),
+        ):
+            if value not in known:
+                raise InputError(f"unknown {what} {value!r}; choose one of {', '.join(known)}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,6 +111,70 @@ class Network:
             raise InputError(f"unknown layer {unknown[0]}; the network has {', '.join(own)}")
         depth = max((own.index(name) + 1 for name in names), default=0)
         return self.layers[:depth]
+
+    def halved(self, side: int) -> int:
+        """How many positions pooling leaves of a side: an odd last one is kept (SAME) or dropped (VALID)."""
+        return (side + (self.padding == "SAME")) // 2
+
+    def sizes(self, height: int, width: int, layers: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+        """The height, width and channels of layers for a picture of a given size, without running anything.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the picture.
+        layers : iterable of str
+            Of the convolutional part.
+
+        Returns
+        -------
+        dict of str to (int, int, int)
+            In the order of the network.
+        """
+        layers = tuple(layers)
+        found = {}
+        channels = 3
+        for layer in self.up_to(layers):
+            if layer.kind == "convolution":
+                channels = layer.kernel.shape[-1]
+            elif layer.kind == "pool":
+                height, width = self.halved(height), self.halved(width)
+            if layer.name in layers:
+                found[layer.name] = (height, width, channels)
+        return found
+
+    def strides_and_reach(self, layers: Iterable[str]) -> tuple[dict[str, int], int]:
+        """The stride of layers, and how far beyond its own cell a position of the deepest of them looks.
+
+        Parameters
+        ----------
+        layers : iterable of str
+            Of the convolutional part.
+
+        Returns
+        -------
+        strides : dict of str to int
+            Layer to stride, in pixels.
+        reach : int
+            In pixels: R in the text of `neuralstyle.loss.tiles`.
+
+        Raises
+        ------
+        InputError
+            If the network has no such layer, or the layer is fully connected.
+        """
+        layers = tuple(layers)
+        strides, stride, reach = {}, 1, 0
+        for layer in self.up_to(layers):
+            if layer.name.startswith("fc"):
+                raise InputError(f"from {layer.name} on, a layer has no positions; choose layers before it")
+            if layer.kind == "convolution":
+                reach += stride * (layer.kernel.shape[0] // 2)
+            elif layer.kind == "pool":
+                stride *= 2
+            if layer.name in layers:
+                strides[layer.name] = stride
+        return strides, reach
 
     def transposed(self) -> "Network":
         """The same network with every kernel mirrored about its diagonal, H and W swapped.

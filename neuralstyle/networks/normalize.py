@@ -23,7 +23,7 @@ import tensorflow as tf
 from neuralstyle.files import InputError, replacing
 from neuralstyle.graphs import open_session
 from neuralstyle.networks import Network
-from neuralstyle.networks.vgg import build, sizes
+from neuralstyle.networks.vgg import build
 from neuralstyle.pictures.reading import as_image, fit_longer_side
 
 #: Colour photographs of `skimage.data` that are inside its wheel: nothing is downloaded.
@@ -78,7 +78,7 @@ def mean_activations(
         positions, and counts for more. They should be many and of all colours: a filter that hardly
         fires on them is blown up, and drowns the others in a picture on which it does fire.
     pooling : {"average", "max"}
-        2×2, as in `neuralstyle.networks.vgg.build`.
+        2×2.
 
     Returns
     -------
@@ -92,17 +92,18 @@ def mean_activations(
     """
     convolutions = [layer for layer in network.convolutions if layer.name.startswith("conv")]
     relus = {layer.name: layer.name.replace("conv", "relu") for layer in convolutions}
+    network = replace(network, pooling=pooling, padding="SAME")
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
-        activations = build(network, pixels, relus.values(), pooling)
+        activations = build(network, pixels, relus.values())
         means = {name: tf.reduce_mean(activations[relu], (0, 1, 2)) for name, relu in relus.items()}
     sums = {layer.name: np.zeros(layer.bias.shape) for layer in convolutions}
     positions = dict.fromkeys(relus, 0)
     with open_session(graph) as session:
         for picture in pictures:
             image = as_image(picture)
-            found = sizes(network, *image.shape[:2], relus.values())
+            found = network.sizes(*image.shape[:2], relus.values())
             for name, mean in session.run(means, {pixels: image[np.newaxis]}).items():
                 height, width, _ = found[relus[name]]
                 sums[name] += mean.astype(np.float64) * (height * width)

@@ -1,12 +1,12 @@
 """A `Network` as a TensorFlow graph, built from raw ``tf.nn`` operations, as deep as it is needed."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle.files import InputError
 from neuralstyle.graphs import held, open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.network import Layer
@@ -15,13 +15,7 @@ from neuralstyle.pictures.reading import as_image
 _POOLING = {"max": tf.nn.max_pool2d, "average": tf.nn.avg_pool2d}
 
 
-def build(
-    network: Network,
-    pixels: tf.Tensor,
-    layers: Iterable[str],
-    pooling: str = "max",
-    padding: str = "SAME",
-) -> dict[str, tf.Tensor]:
+def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
     """Build a network in the default graph, from the pixels to the deepest of the layers asked for.
 
     Parameters
@@ -31,12 +25,6 @@ def build(
         Pictures N×H×W×3, float32, RGB, 0..255. The mean pixel is taken off here.
     layers : iterable of str
         Names such as ``relu4_2``; ``conv4_2`` is the same layer before its ReLU.
-    pooling : {"max", "average"}
-        2×2, stride 2. MatConvNet's file says max; Gatys et al. (2016, section 2) take the average,
-        which leaves padded positions out of the count.
-    padding : {"SAME", "VALID"}
-        What pooling does with an odd last row or column: MatConvNet and Caffe keep it ("SAME", sizes
-        are rounded up), Keras drops it ("VALID").
 
     Returns
     -------
@@ -46,13 +34,9 @@ def build(
     Raises
     ------
     InputError
-        If the network has no such layer, or there is no such pooling or padding.
+        If the network has no such layer.
     """
     layers = tuple(layers)
-    if pooling not in _POOLING:
-        raise InputError(f"unknown pooling {pooling!r}; choose one of {', '.join(_POOLING)}")
-    if padding not in ("SAME", "VALID"):
-        raise InputError(f"unknown padding {padding!r}; choose SAME or VALID")
     tensors = {}
     x = pixels - tf.constant(network.mean_pixel)
     for layer in network.up_to(layers):
@@ -64,7 +48,7 @@ def build(
         elif layer.kind == "relu":
             x = tf.nn.relu(x, name=layer.name)
         elif layer.kind == "pool":
-            x = _POOLING[pooling](x, 2, 2, padding, name=layer.name)
+            x = _POOLING[network.pooling](x, 2, 2, network.padding, name=layer.name)
         else:
             x = tf.nn.softmax(x, name=layer.name)
         if layer.name in layers:
@@ -112,39 +96,6 @@ def _derivative(upstream: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return derivative
 
 
-def sizes(
-    network: Network, height: int, width: int, layers: Iterable[str], padding: str = "SAME"
-) -> dict[str, tuple[int, int, int]]:
-    """The height, width and channels of layers for a picture of a given size, without running anything.
-
-    Parameters
-    ----------
-    network : Network
-    height, width : int
-        Of the picture.
-    layers : iterable of str
-        Of the convolutional part.
-    padding : {"SAME", "VALID"}
-        As in `build`.
-
-    Returns
-    -------
-    dict of str to (int, int, int)
-    """
-    layers = tuple(layers)
-    found = {}
-    channels = 3
-    for layer in network.up_to(layers):
-        if layer.kind == "convolution":
-            channels = layer.kernel.shape[-1]
-        elif layer.kind == "pool":
-            odd = padding == "SAME"
-            height, width = (height + odd) // 2, (width + odd) // 2
-        if layer.name in layers:
-            found[layer.name] = (height, width, channels)
-    return found
-
-
 def features(
     network: Network,
     image: np.ndarray | str | Path,
@@ -159,8 +110,10 @@ def features(
     network : Network
     image : ndarray or path
         H×W×3, uint8 or float32, RGB, 0..255.
-    layers, pooling, padding
+    layers : iterable of str
         As in `build`.
+    pooling, padding
+        As in `Network`.
 
     Returns
     -------
@@ -170,13 +123,14 @@ def features(
     Raises
     ------
     InputError
-        As `build`, and if the picture cannot be read.
+        If the network has no such layer, there is no such pooling or padding, or the picture cannot be read.
     """
     image = as_image(image)
+    network = replace(network, pooling=pooling, padding=padding)
     graph = tf.Graph()
     with graph.as_default():
         pixels = tf.compat.v1.placeholder(tf.float32, (1, *image.shape))
-        tensors = build(network, pixels, layers, pooling, padding)
+        tensors = build(network, pixels, layers)
     with open_session(graph) as session:
         activations = session.run(tensors, {pixels: image[np.newaxis]})
     return {layer: activation[0] for layer, activation in activations.items()}

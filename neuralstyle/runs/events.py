@@ -60,10 +60,9 @@ class EventWriter:
         self._writer.add_graph(graph)
 
     def add_step(self, step: Step) -> None:
-        """Write the losses of a step: ``loss/total``, ``loss/content``, ``loss/style`` and ``loss/tv``."""
+        """Write the losses of a step: ``loss/total``, ``loss/content`` and so on."""
         values = [
-            Summary.Value(tag=f"loss/{term}", simple_value=getattr(step, term))
-            for term in ("total", "content", "style", "tv")
+            Summary.Value(tag=f"loss/{name}", simple_value=value) for name, value in step.losses.items()
         ]
         self._writer.add_summary(Summary(value=values), step.iteration)
 

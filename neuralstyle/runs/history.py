@@ -1,12 +1,13 @@
 """What a run leaves behind besides its picture: a table and a plot of its losses, and a film."""
 
 import csv
+import itertools
 import math
 import signal
 import subprocess
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
 
-COLUMNS = ("iteration", "seconds", "total", "content", "style", "tv")
+#: The losses that every run tells of, in this order; further ones of an objective come after them.
+USUAL_LOSSES = ("total", "content", "style", "tv")
 
-#: The losses of a step, each with the colour of its line in a plot (Okabe & Ito's, for every eye).
-_LINES = {"total": "black", "content": "#0072B2", "style": "#D55E00", "tv": "#009E73"}
+#: The colours of the lines in a plot, in the order of the losses (Okabe & Ito's, for every eye).
+_COLOURS = ("black", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 
 #: What ffmpeg is told to write, by suffix.
 _FILMS = {
@@ -51,8 +53,9 @@ class Step:
         How many steps led to the picture; 0 is the start.
     seconds : float
         Since the run began; the first step's include the targets and the graph.
-    total, content, style, tv : float
-        Losses, weights included; the total is the sum of the others.
+    losses : mapping of str to float
+        "total" first, then the objective's terms, weights included; the total is the sum of the others.
+        Each is an attribute as well: ``step.total``, ``step.content``.
     picture : ndarray or None
         H×W×3, float32, RGB, 0..255 and beyond, while the step is being reported; the next step
         overwrites it. None in a history.
@@ -60,20 +63,28 @@ class Step:
 
     iteration: int
     seconds: float
-    total: float
-    content: float
-    style: float
-    tv: float
+    losses: Mapping[str, float]
     picture: np.ndarray | None = None
 
+    def __getattr__(self, name: str) -> float:
+        try:
+            return self.__dict__["losses"][name]
+        except KeyError:
+            raise AttributeError(f"a step has no {name}") from None
 
-def write_history(path: str | Path, history: Iterable[Step]) -> None:
-    """Write the losses of a run as CSV, one line a step.
+
+def columns(history: Sequence[Step]) -> tuple[str, ...]:
+    """The names of the losses of a run: the usual ones, and whatever else its objective has."""
+    return tuple(dict.fromkeys((*USUAL_LOSSES, *(name for step in history[:1] for name in step.losses))))
+
+
+def write_history(path: str | Path, history: Sequence[Step]) -> None:
+    """Write the losses of a run as CSV, one line a step: iteration, seconds, and the losses.
 
     Parameters
     ----------
     path : path
-    history : iterable of Step
+    history : sequence of Step
 
     Raises
     ------
@@ -81,11 +92,12 @@ def write_history(path: str | Path, history: Iterable[Step]) -> None:
         If the folder is missing or cannot be written.
     """
     check_writable(path)
+    losses = columns(history)
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(COLUMNS)
+        table.writerow(("iteration", "seconds", *losses))
         for step in history:
-            table.writerow([getattr(step, column) for column in COLUMNS])
+            table.writerow((step.iteration, step.seconds, *(step.losses.get(name, 0.0) for name in losses)))
 
 
 def check_plot(path: str | Path) -> None:
@@ -136,8 +148,8 @@ def plot_history(path: str | Path, history: Iterable[Step]) -> None:
     )
     axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     axes.grid(color="0.9")
-    for term, colour in _LINES.items():
-        losses = np.array([getattr(step, term) for step in history], float)
+    for term, colour in zip(columns(history), itertools.cycle(_COLOURS), strict=False):
+        losses = np.array([step.losses.get(term, 0.0) for step in history], float)
         if not losses.any():
             continue
         # A single zero (the content loss of a run that starts at the content) is a gap in the line.

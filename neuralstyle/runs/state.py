@@ -1,4 +1,4 @@
-"""The state of a run in a file, from which it goes on as though it had never stopped."""
+"""What a run needs to go on as though it had never stopped, and the file that holds it."""
 
 import json
 import zipfile
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
-from neuralstyle.runs.history import COLUMNS, Step
+from neuralstyle.runs.history import USUAL_LOSSES, Step
 from neuralstyle.runs.records import Record, difference, recipe_from_record, to_json
 
-#: The number of the format described in `save_checkpoint`.
+#: The number of the format described in `save_state`.
 FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class State:
     """Everything that a run needs to go on.
 
     Attributes
@@ -26,15 +26,15 @@ class Checkpoint:
         How many steps led to the picture, those at its own scale only.
     picture : ndarray
         H×W×3, float32, in the range that the recipe is optimised in.
-    state : mapping of str to ndarray
-        The optimiser's, as `neuralstyle.optimizers.minimize` reports it; empty for optimisers that
-        remember nothing or start afresh.
+    optimizer : mapping of str to ndarray
+        What the optimiser remembers, as `neuralstyle.optimizers.minimize` reports it; empty for optimisers
+        that remember nothing.
     history : list of Step
         The steps before this iteration. Going on evaluates the picture again and reports its step.
     record : dict
         From `neuralstyle.runs.records.make_record`: recipe, seed, pictures and weights of the run.
     best : ndarray or None
-        The best picture so far where the recipe keeps it, like `picture`.
+        The best snapshot so far where the recipe keeps it, like `picture`.
     best_total : float
         Its total loss; infinite where there is none.
     scale : int
@@ -43,7 +43,7 @@ class Checkpoint:
 
     iteration: int
     picture: np.ndarray
-    state: Mapping[str, np.ndarray]
+    optimizer: Mapping[str, np.ndarray]
     history: list[Step]
     record: Record
     best: np.ndarray | None = None
@@ -51,43 +51,45 @@ class Checkpoint:
     scale: int = 0
 
 
-def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, or replace one, in a single step.
+def save_state(path: str | Path, state: State) -> None:
+    """Write a state, or replace one, in a single step.
 
-    A process that is killed while it writes leaves the checkpoint that was there before.
+    A process that is killed while it writes leaves the state that was there before.
 
     The file is NumPy's ``.npz``, uncompressed: ``header`` (UTF-8 JSON: program, format, iteration, scale,
-    best_total, record), ``history`` (N×6 float64, the columns of `neuralstyle.runs.history.COLUMNS`),
-    ``picture``, ``best`` if there is one, and ``state.NAME`` for each array of the optimiser.
+    best_total, record, and the names of the losses), ``history`` (float64, a row a step: iteration, seconds,
+    and the losses), ``picture``, ``best`` if there is one, and ``state.NAME`` for each array of the optimiser.
 
     Parameters
     ----------
     path : path
         Any suffix.
-    checkpoint : Checkpoint
+    state : State
 
     Raises
     ------
     InputError
         If the file cannot be written.
     """
+    losses = tuple(state.history[0].losses) if state.history else USUAL_LOSSES
     header = {
         "program": "neuralstyle",
         "format": FORMAT,
-        "iteration": checkpoint.iteration,
-        "scale": checkpoint.scale,
-        "best_total": None if checkpoint.best is None else checkpoint.best_total,
-        "record": checkpoint.record,
+        "iteration": state.iteration,
+        "scale": state.scale,
+        "best_total": None if state.best is None else state.best_total,
+        "losses": losses,
+        "record": state.record,
     }
-    history = [[getattr(step, column) for column in COLUMNS] for step in checkpoint.history]
+    history = [(step.iteration, step.seconds, *step.losses.values()) for step in state.history]
     arrays = {
         "header": np.frombuffer(to_json(header).encode(), np.uint8),
-        "history": np.array(history, np.float64).reshape(-1, len(COLUMNS)),
-        "picture": checkpoint.picture,
-        **{f"state.{name}": array for name, array in checkpoint.state.items()},
+        "history": np.array(history, np.float64).reshape(len(history), 2 + len(losses)),
+        "picture": state.picture,
+        **{f"state.{name}": array for name, array in state.optimizer.items()},
     }
-    if checkpoint.best is not None:
-        arrays["best"] = checkpoint.best
+    if state.best is not None:
+        arrays["best"] = state.best
     check_writable(path)
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -96,8 +98,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint.
+def load_state(path: str | Path) -> State:
+    """Read a state.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
     Returns
     -------
-    Checkpoint
+    State
         Equal, array for array, to the one that was saved.
 
     Raises
@@ -120,43 +122,56 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             header = json.loads(file["header"].tobytes())
             if header["program"] != "neuralstyle":
                 raise ValueError("another program's")
-            version = header["format"]
-            arrays = dict(file)
+            if header["format"] != FORMAT:
+                raise InputError(
+                    f"{path}: is a run of format {header['format']}, and this version reads format {FORMAT}"
+                )
+            return _state_from(header, dict(file))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, TypeError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is no checkpoint, or is damaged; start afresh without --resume") from error
-    if version != FORMAT:
+    except Exception as error:  # a damaged file makes NumPy raise anything from EOFError to zlib.error
         raise InputError(
-            f"{path}: is a checkpoint of format {version}, and this version reads format {FORMAT}"
-        )
-    best = arrays.get("best")
-    return Checkpoint(
-        iteration=header["iteration"],
-        picture=arrays["picture"],
-        state={
+            f"{path}: is no unfinished run, or is damaged; start afresh without --resume"
+        ) from error
+
+
+def _state_from(header: Record, arrays: dict[str, np.ndarray]) -> State:
+    names = header.get("losses", USUAL_LOSSES)  # older files have the usual ones
+    best, picture = arrays.get("best"), arrays["picture"]
+    if picture.ndim != 3 or picture.dtype != np.float32 or (best is not None and best.shape != picture.shape):
+        raise ValueError("no picture")
+    recipe_from_record(header["record"])
+    return State(
+        iteration=int(header["iteration"]),
+        picture=picture,
+        optimizer={
             name.removeprefix("state."): array for name, array in arrays.items() if name.startswith("state.")
         },
-        history=[Step(int(row[0]), *map(float, row[1:])) for row in arrays["history"]],
+        history=[
+            Step(int(row[0]), float(row[1]), dict(zip(names, map(float, row[2:]), strict=True)))
+            for row in arrays["history"]
+        ],
         record=header["record"],
         best=best,
-        best_total=np.inf if best is None else header["best_total"],
-        scale=header["scale"],
+        best_total=np.inf if best is None else float(header["best_total"]),
+        scale=int(header["scale"]),
     )
 
 
-def check_same_run(path: str | Path, checkpoint: Checkpoint, record: Record) -> None:
-    """Make sure that a run may go on from a checkpoint: that it is the same run.
+def check_same_run(path: str | Path, state: State, record: Record) -> None:
+    """Make sure that a run may go on from a state: that it is the same run.
 
     The number of iterations may differ, in a run of one scale only; it may not be less than what the
-    checkpoint has done. So may how the result is written, and whether it is computed in tiles: a run that
+    state has done. So may how the result is written, and whether it is computed in tiles: a run that
     was too large for the memory can go on.
 
     Parameters
     ----------
     path : path
-        Where the checkpoint was read from, for the message.
-    checkpoint : Checkpoint
+        Where the state was read from, for the message.
+    state : State
     record : dict
         From `neuralstyle.runs.records.make_record`, of the run that is to go on.
 
@@ -167,10 +182,10 @@ def check_same_run(path: str | Path, checkpoint: Checkpoint, record: Record) -> 
     """
     recipe = recipe_from_record(record)
     ignoring = ("bits", "quality", "tile", *(() if recipe.scales else ("iterations",)))
-    found = difference(checkpoint.record, record, ignoring)
+    found = difference(state.record, record, ignoring)
     if found:
         raise InputError(f"{path}: was made with {found}; give the same options, or leave --resume out")
-    if not recipe.scales and checkpoint.iteration > recipe.iterations:
+    if not recipe.scales and state.iteration > recipe.iterations:
         raise InputError(
-            f"{path}: has done {checkpoint.iteration} iterations, more than --iterations {recipe.iterations}"
+            f"{path}: has done {state.iteration} iterations, more than --iterations {recipe.iterations}"
         )

@@ -1,0 +1,305 @@
+"""What a recipe makes of the pictures that it is given: their sizes, colours, masks, and where it starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from neuralstyle.files import InputError
+from neuralstyle.networks import Network
+from neuralstyle.networks.normalize import normalized_network
+from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
+from neuralstyle.pictures.reading import SMALLEST_SIDE, as_image, fit_height, fit_longer_side, fit_width, resize
+from neuralstyle.recipes import Recipe, stages
+
+#: A picture as it is handed in: H×W×3, uint8 or floating point, RGB, 0..255; or a file.
+Picture = np.ndarray | str | Path
+
+_FITS = {"width": fit_width, "height": fit_height, "longer side": fit_longer_side}
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style picture, and where it counts.
+
+    Attributes
+    ----------
+    picture : ndarray or path
+        H×W×3, RGB, 0..255.
+    mask : ndarray or None
+        H×W, 0..1, of any size: where in the result the style is wanted; None for everywhere.
+    own_mask : ndarray or None
+        H×W, 0..1, of any size: which part of the style picture counts; None for all of it.
+    """
+
+    picture: Picture
+    mask: np.ndarray | None = None
+    own_mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The pictures that a result is made from.
+
+    Attributes
+    ----------
+    content : ndarray
+        H×W×3, float32, RGB, 0..255.
+    styles : tuple of Style
+        Each with a picture like `content`.
+    """
+
+    content: np.ndarray
+    styles: tuple[Style, ...]
+
+
+def scene_of(content: Picture, styles: Picture | Style | Sequence[Picture | Style]) -> Scene:
+    """Read the pictures that are files, and check those that are arrays.
+
+    Parameters
+    ----------
+    content : ndarray or path
+    styles : ndarray, path or Style, or a sequence of them
+
+    Raises
+    ------
+    InputError
+        If a picture cannot be used, or there is no style picture.
+    """
+    if not isinstance(styles, list | tuple) and not (isinstance(styles, np.ndarray) and styles.ndim == 4):
+        styles = [styles]
+    if not len(styles):
+        raise InputError("there is no style picture; give at least one")
+    styles = [style if isinstance(style, Style) else Style(style) for style in styles]
+    return Scene(
+        as_image(content), tuple(replace(style, picture=as_image(style.picture)) for style in styles)
+    )
+
+
+def network_for(recipe: Recipe, network: Network) -> Network:
+    """The network as a recipe computes with it: its pooling; normalised or mirrored where the recipe says so."""
+    if recipe.normalized_network:
+        network = normalized_network(network)
+    if recipe.transpose_kernels:
+        network = network.transposed()
+    return replace(network, pooling=recipe.pooling, padding=recipe.padding)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run at one size is made from.
+
+    Attributes
+    ----------
+    scene : Scene
+        The pictures as the network is to see them, with masks of their sizes.
+    start : ndarray
+        The picture to start from, H×W×3, float32, 0..255.
+    colours : ndarray or None
+        The content picture, where the result is to keep its colours.
+    """
+
+    scene: Scene
+    start: np.ndarray
+    colours: np.ndarray | None
+
+
+def prepare(
+    recipe: Recipe, network: Network, scene: Scene, seed: int, before: np.ndarray | None = None
+) -> Prepared:
+    """Give the pictures sizes and colours as a recipe asks for them, and find the picture to start from.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of one size: one of `neuralstyle.recipes.stages`.
+    network : Network
+        For its mean pixel.
+    scene : Scene
+        The pictures as they were given.
+    seed : int
+        Of the noise.
+    before : ndarray, optional
+        The result of a coarser scale, 0..255, which then is the start.
+
+    Raises
+    ------
+    InputError
+        If a picture would come out under 16 pixels, a mask is black everywhere, or there are not as many
+        style scales as styles.
+    """
+    fitted = fit_pictures(recipe, scene)
+    if before is not None:
+        start = resize(before, *fitted.content.shape[:2], "bicubic")
+    else:
+        start = starting_picture(recipe, network, fitted, seed)
+        start = luminance(start) if recipe.match_colours == "luminance" else start
+    seen = fit_masks(in_range(recipe, match_pictures(recipe, fitted)))
+    return Prepared(seen, start, fitted.content if recipe.keep_colours else None)
+
+
+def result_size(recipe: Recipe, height: int, width: int) -> tuple[int, int]:
+    """The height and width of the picture that a recipe makes of a content picture of a size."""
+    return content_size(stages(recipe)[-1], height, width)
+
+
+def content_size(recipe: Recipe, height: int, width: int) -> tuple[int, int]:
+    """The height and width that a recipe of one size gives a content picture."""
+    return (height, width) if recipe.content_size is None else _fitted_size(recipe, height, width, 1.0)
+
+
+def _fitted_size(recipe: Recipe, height: int, width: int, scale: float) -> tuple[int, int]:
+    """The size of a picture whose side is to have the recipe's content size times a scale."""
+    size = max(1, round(scale * recipe.content_size))
+    return fitted_size(height, width, recipe.content_fit, size)
+
+
+def fit_pictures(recipe: Recipe, scene: Scene) -> Scene:
+    """Give the content and style pictures the sizes that a recipe of one size asks for.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    scene : Scene
+
+    Returns
+    -------
+    Scene
+        With the same masks.
+
+    Raises
+    ------
+    InputError
+        If a picture would come out under 16 pixels, or there are not as many style scales as styles.
+    """
+    method = recipe.resampling
+    height, width = content_size(recipe, *scene.content.shape[:2])
+    content = resize(scene.content, height, width, method)
+    scales = recipe.style_scales or (1.0,) * len(scene.styles)
+    if len(scales) != len(scene.styles):
+        raise InputError(
+            f"style_scales has {len(scales)} scales for {len(scene.styles)} style pictures",
+            fields=("style_scales",),
+        )
+    pictures = [
+        resize(style.picture, *_style_size(recipe, style.picture, scale, (height, width)), method)
+        for style, scale in zip(scene.styles, scales, strict=True)
+    ]
+    for what, picture in [("content", content), *(("style", picture) for picture in pictures)]:
+        if min(picture.shape[:2]) < SMALLEST_SIDE:
+            raise InputError(
+                f"the {what} picture would be {picture.shape[1]}×{picture.shape[0]} pixels; "
+                f"it needs {SMALLEST_SIDE} in each direction"
+            )
+    styles = zip(scene.styles, pictures, strict=True)
+    return Scene(content, tuple(replace(style, picture=picture) for style, picture in styles))
+
+
+def _style_size(
+    recipe: Recipe, style: np.ndarray, scale: float, content: tuple[int, int]
+) -> tuple[int, int]:
+    """The height and width of a style picture, from its scale and the content picture's size."""
+    height, width = style.shape[:2]
+
+    def at_least_one(pixels: float) -> int:
+        return max(1, round(pixels))  # what comes out too small is refused later
+
+    if recipe.style_fit == "stretch":
+        return at_least_one(scale * content[0]), at_least_one(scale * content[1])
+    if recipe.style_fit == "width":
+        return fitted_size(height, width, "width", at_least_one(scale * content[1]))
+    if recipe.content_size is None:  # by itself, and as it is
+        return fitted_size(height, width, "width", at_least_one(scale * width))
+    return _fitted_size(recipe, height, width, scale)
+
+
+def match_pictures(recipe: Recipe, scene: Scene) -> Scene:
+    """The pictures with the colours that a recipe gives them before the transfer.
+
+    Returns
+    -------
+    Scene
+        The content grey where the transfer is on luminance alone, and otherwise as it is; the styles with
+        the content's colours, or its luminance.
+    """
+    content, method = scene.content, recipe.match_colours
+    if not method:
+        return scene
+    if method == "luminance":
+        grey = (replace(style, picture=match_luminance(style.picture, content)) for style in scene.styles)
+        return Scene(luminance(content), tuple(grey))
+    matched = (replace(style, picture=match_colours(style.picture, content, method)) for style in scene.styles)
+    return Scene(content, tuple(matched))
+
+
+def in_range(recipe: Recipe, scene: Scene) -> Scene:
+    """The style pictures in the range of values in which a recipe shows them to the network."""
+    if recipe.style_range == 255:
+        return scene
+    factor = np.float32(recipe.style_range / 255)
+    styles = (replace(style, picture=style.picture * factor) for style in scene.styles)
+    return replace(scene, styles=tuple(styles))
+
+
+def fit_masks(scene: Scene) -> Scene:
+    """Give each mask the size of the picture that it is for.
+
+    Raises
+    ------
+    InputError
+        If a mask is black everywhere.
+    """
+    styles = (
+        replace(
+            style,
+            mask=_fit_mask(style.mask, scene.content),
+            own_mask=_fit_mask(style.own_mask, style.picture),
+        )
+        for style in scene.styles
+    )
+    return replace(scene, styles=tuple(styles))
+
+
+def _fit_mask(mask: np.ndarray | None, picture: np.ndarray) -> np.ndarray | None:
+    if mask is None:
+        return None
+    mask = np.asarray(mask, np.float32)
+    if not mask.any():
+        raise InputError("a mask is black everywhere; it needs white where the style is wanted")
+    return resize(mask[..., np.newaxis], *picture.shape[:2])[..., 0]
+
+
+def starting_picture(recipe: Recipe, network: Network, scene: Scene, seed: int) -> np.ndarray:
+    """The picture that the optimiser starts from.
+
+    Noise is normal around the mean pixel; it is blended with a picture as neural-style does it
+    (stylize.py, ``--initial-noiseblend``).
+
+    Parameters
+    ----------
+    recipe : Recipe
+    network : Network
+        For its mean pixel.
+    scene : Scene
+        Fitted to the recipe's sizes.
+    seed : int
+
+    Returns
+    -------
+    ndarray
+        Of the content's shape, float32, 0..255.
+    """
+    shape = scene.content.shape
+
+    def noise() -> np.ndarray:
+        values = np.random.default_rng(seed).normal(scale=recipe.noise, size=shape)
+        return network.mean_pixel + values.astype(np.float32)
+
+    if recipe.start == "noise":
+        return noise()
+    given = {"content": scene.content, "style": scene.styles[0].picture}
+    picture = given[recipe.start] if recipe.start in given else as_image(recipe.start)
+    picture = resize(picture, *shape[:2], recipe.resampling)
+    share = np.float32(recipe.noise_blend)
+    return (1 - share) * picture + share * noise() if share else picture

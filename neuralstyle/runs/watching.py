@@ -1,0 +1,97 @@
+"""Those who look on while a run goes on: progress bars, snapshots, films, event files, saved states."""
+
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neuralstyle.runs.history import Step
+from neuralstyle.runs.state import State
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is known when a run begins at one of its sizes.
+
+    Attributes
+    ----------
+    scale : int
+        Which of the sizes; the first is 0.
+    height, width : int
+        Of the generated picture.
+    tile : int or None
+        The size of tiles; None where the picture is taken whole.
+    graph : tf.Graph
+        Of the loss.
+    """
+
+    scale: int
+    height: int
+    width: int
+    tile: int | None
+    graph: object
+
+
+class Watcher:
+    """Looks on while a run goes on. Each kind overrides what it wants to be told.
+
+    A watcher may be a context manager; whoever starts the run enters it.
+    """
+
+    def begin(self, beginning: Beginning) -> None:
+        """The loss at one of the run's sizes is open, and the first step is about to be made."""
+
+    def state(self, state: State) -> None:
+        """What the run needs to go on from here; its arrays are overwritten by the next step."""
+
+    def step(self, step: Step) -> None:
+        """A step was made. Its picture is as the optimiser has it, and the next step overwrites it."""
+
+    def snapshot(self, step: Step) -> None:
+        """A picture on the way, as the result would be: every so many steps, if the recipe says so."""
+
+
+class Watchers:
+    """Several watchers, told one after the other.
+
+    The state comes first, so that it is saved whatever happens to the others. One that fails (a full disk,
+    a stick pulled out) is warned of in one line and left out; the run goes on.
+
+    Parameters
+    ----------
+    watchers : sequence of Watcher
+    """
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = list(watchers)
+
+    def begin(self, beginning: Beginning) -> None:
+        """Pass on what `Watcher.begin` is told."""
+        self._tell("begin", beginning)
+
+    def state(self, state: State) -> None:
+        """Pass on what `Watcher.state` is told."""
+        self._tell("state", state)
+
+    def step(self, step: Step) -> None:
+        """Pass on what `Watcher.step` is told."""
+        self._tell("step", step)
+
+    def snapshot(self, step: Step) -> None:
+        """Pass on what `Watcher.snapshot` is told."""
+        self._tell("snapshot", step)
+
+    def _tell(self, what: str, value: object) -> None:
+        for watcher in self._watchers[:]:
+            try:
+                getattr(watcher, what)(value)
+            except Exception as error:
+                self._watchers.remove(watcher)
+                warnings.warn(f"{_first_line(error)}; the run goes on without it", stacklevel=2)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
