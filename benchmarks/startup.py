@@ -24,7 +24,7 @@ began = clock(); import numpy, skimage.data; part("NumPy and scikit-image", bega
 began = clock(); import tensorflow; part("TensorFlow", began)
 began = clock(); import neuralstyle.loss.losses, neuralstyle.transfer; part("this package", began)
 from neuralstyle import RECIPES, load_network
-from neuralstyle.pictures.reading import resize
+from neuralstyle.pictures.sizes import resize
 from neuralstyle.loss.losses import WholeLoss, measure_targets
 height, width = int(sys.argv[1]), int(sys.argv[2])
 content = resize(skimage.data.coffee().astype("float32"), height, width)

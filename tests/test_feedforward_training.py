@@ -12,7 +12,7 @@ from neuralstyle.feedforward.crops import Crops, pairs, photographs
 from neuralstyle.feedforward.training import Training, perceptual_losses, style_targets
 from neuralstyle.files import InputError
 from neuralstyle.graphs import open_session
-from neuralstyle.pictures.reading import write_image
+from neuralstyle.pictures.writing import write_image
 
 RECIPE = RECIPES["fast-style-transfer"]
 

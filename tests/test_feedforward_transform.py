@@ -6,8 +6,9 @@ import tensorflow as tf
 from neuralstyle import loss_and_gradient
 from neuralstyle.feedforward import transform
 from neuralstyle.feedforward.checkpoints import read_checkpoint
-from neuralstyle.files import InputError
-from neuralstyle.pictures.reading import example_pair, fit_longer_side, read_image, resize
+from neuralstyle.files import InputError, example_pair
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.sizes import fit_longer_side, resize
 
 
 def trained_weights(width=1.0):

@@ -10,19 +10,10 @@ from PIL import Image, ImageOps
 from skimage.data import chelsea, coffee
 from skimage.transform import resize as skimage_resize
 
-from neuralstyle.files import InputError
-from neuralstyle.pictures.reading import (
-    as_image,
-    check_output,
-    example_pair,
-    fit_height,
-    fit_longer_side,
-    fit_width,
-    read_image,
-    read_text,
-    resize,
-    write_image,
-)
+from neuralstyle.files import InputError, example_pair
+from neuralstyle.pictures.reading import as_image, read_image, read_text
+from neuralstyle.pictures.sizes import fit_height, fit_longer_side, fit_width, resize
+from neuralstyle.pictures.writing import check_output, write_image
 
 D65 = (0.3127, 0.3290)
 ADOBE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))

@@ -7,7 +7,7 @@ import pytest
 
 from neuralstyle.files import InputError
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
-from neuralstyle.pictures.reading import write_image
+from neuralstyle.pictures.writing import write_image
 from neuralstyle.recipes import RECIPES, Recipe
 from neuralstyle.runs.history import Step
 from neuralstyle.runs.records import (

@@ -12,7 +12,8 @@ import skimage.data
 
 from neuralstyle.command import main as cli
 from neuralstyle.feedforward import checkpoints
-from neuralstyle.pictures.reading import read_image, write_image
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.writing import write_image
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_transform.py"
 

@@ -5,9 +5,9 @@ import pytest
 
 import neuralstyle
 from neuralstyle import RECIPES, transfer
+from neuralstyle.files import example_pair
 from neuralstyle.loss import losses as loss
 from neuralstyle.pictures import colours
-from neuralstyle.pictures.reading import example_pair
 from neuralstyle.recipes import layer_weights
 
 

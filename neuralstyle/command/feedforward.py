@@ -9,9 +9,9 @@ import numpy as np
 from neuralstyle.command.options import parser, spelled
 from neuralstyle.command.terminal import quiet_import
 from neuralstyle.feedforward import blending
-from neuralstyle.files import InputError
+from neuralstyle.files import InputError, example_pair
 from neuralstyle.pictures.colours import keep_colours
-from neuralstyle.pictures.reading import example_pair, read_image
+from neuralstyle.pictures.reading import read_image
 
 #: The options that each choose a network; at most one may be given.
 KINDS = ("transform", "any_style", "fixed_style", "hub_model")

@@ -35,7 +35,8 @@ def stylize(arguments: Sequence[str]) -> int:
     """Run the subcommand; its exit status."""
     options, recipe, seed, inputs, earlier = _request(arguments)
     from neuralstyle.networks import load_network
-    from neuralstyle.pictures.reading import read_image, write_image
+    from neuralstyle.pictures.reading import read_image
+    from neuralstyle.pictures.writing import write_image
     from neuralstyle.runs import records
 
     unfinished = Path(f"{options.output}.unfinished")
@@ -135,7 +136,7 @@ def stylize(arguments: Sequence[str]) -> int:
 
 def _request(arguments: Sequence[str]) -> "tuple[Namespace, Recipe, int, Inputs, Record | None]":
     """What is to be done: options, recipe, seed, picture files, and the record that they come from."""
-    from neuralstyle.pictures.reading import example_pair
+    from neuralstyle.files import example_pair
     from neuralstyle.runs import records
 
     options = parser().parse_args(arguments)
@@ -184,7 +185,7 @@ def _tell_of_tiles(loss: "WholeLoss | TiledLoss") -> None:
 
 def _check_outputs(options: Namespace, recipe: Recipe, unfinished: Path) -> dict[str | Path, Callable]:
     """Find out, before any work, that everything can be written; what is written from the history."""
-    from neuralstyle.pictures.reading import check_output
+    from neuralstyle.pictures.writing import check_output
     from neuralstyle.runs import history
 
     for name in ("checkpoint_output", "timelapse"):

@@ -17,7 +17,8 @@ from neuralstyle.feedforward.layers import convolution, enlarged_convolution, in
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.pictures.reading import as_image, resize
+from neuralstyle.pictures.reading import as_image
+from neuralstyle.pictures.sizes import resize
 
 #: Side of the square that a style picture is reduced to.
 STYLE_SIZE = 256

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from neuralstyle.feedforward.pictures import files_in
 from neuralstyle.files import InputError
-from neuralstyle.pictures.reading import read_image, resize
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.sizes import resize
 
 #: The folders of photographs and of their slow results, for training on pairs.
 PAIR_FOLDERS = ("photographs", "results")

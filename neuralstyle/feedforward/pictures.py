@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError
-from neuralstyle.pictures.reading import DEPTHS, check_output, read_image, write_image
+from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.writing import DEPTHS, check_output, write_image
 
 #: From a picture, float32 H×W×3, RGB, 0..255, to a picture of the same size and kind.
 Render = Callable[[np.ndarray], np.ndarray]
@@ -88,7 +89,7 @@ def render_files(
     overwrite : bool
         Whether files that exist may be replaced.
     bits, quality : int
-        As in `neuralstyle.pictures.reading.write_image`.
+        As in `neuralstyle.pictures.writing.write_image`.
     report : callable
         Called with one line for every picture of a folder that cannot be read, at the end with one
         that counts them, if there were any, and with one for every picture whose profile changed it.

@@ -15,7 +15,8 @@ from neuralstyle.feedforward.any_style import STYLE_SIZE
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.pictures.reading import as_image, resize
+from neuralstyle.pictures.reading import as_image
+from neuralstyle.pictures.sizes import resize
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from neuralstyle.files import InputError
+from neuralstyle.files import InputError, shipped_folder
 from neuralstyle.networks.catalogue import CATALOGUE
 from neuralstyle.networks.network import Network
 
@@ -57,9 +57,7 @@ def load_network(path: str | Path | None = None) -> Network:
 
 def weights_folder() -> Path:
     """Where weight files are kept: inside an installed package, or at the top of a source tree."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "weights"
-    return installed if installed.is_dir() else package.parent / "weights"
+    return shipped_folder("weights")
 
 
 def default_weights(folder: Path) -> Path:

@@ -18,7 +18,8 @@ from neuralstyle.graphs import open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.gram import gram_matrix
 from neuralstyle.networks.vgg import build, features
-from neuralstyle.pictures.reading import as_image, fit_height, fit_width
+from neuralstyle.pictures.reading import as_image
+from neuralstyle.pictures.sizes import fit_height, fit_width
 
 #: A picture to be classified is resized so that its shorter side has SHORTER_SIDE pixels; of that the middle
 #: CROP×CROP are taken. 224 is what the networks were trained on (Simonyan & Zisserman 2015, section 2.1).

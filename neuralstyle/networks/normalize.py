@@ -24,7 +24,8 @@ from neuralstyle.files import InputError, replacing
 from neuralstyle.graphs import open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.vgg import build
-from neuralstyle.pictures.reading import as_image, fit_longer_side
+from neuralstyle.pictures.reading import as_image
+from neuralstyle.pictures.sizes import fit_longer_side
 
 #: Colour photographs of `skimage.data` that are inside its wheel: nothing is downloaded.
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket", "stereo_motorcycle")

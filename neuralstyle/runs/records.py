@@ -145,7 +145,7 @@ def to_json(record: Record) -> str:
 
 
 def text_chunk(record: Record) -> dict[str, str]:
-    """A record as the ``text`` that `neuralstyle.pictures.reading.write_image` puts into a PNG."""
+    """A record as the ``text`` that `neuralstyle.pictures.writing.write_image` puts into a PNG."""
     return {KEYWORD: to_json(record)}
 
 

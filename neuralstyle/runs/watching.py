@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuralstyle.files import first_line
 from neuralstyle.runs.history import Step
 from neuralstyle.runs.state import State
 
@@ -90,8 +91,4 @@ class Watchers:
                 getattr(watcher, what)(value)
             except Exception as error:
                 self._watchers.remove(watcher)
-                warnings.warn(f"{_first_line(error)}; the run goes on without it", stacklevel=2)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+                warnings.warn(f"{first_line(error)}; the run goes on without it", stacklevel=2)

@@ -21,7 +21,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.data import coffee
 
-from neuralstyle.pictures.reading import resize, write_image
+from neuralstyle.pictures.sizes import resize
+from neuralstyle.pictures.writing import write_image
 
 HEIGHT, WIDTH = 512, 768
 #: Strokes are laid down on a canvas this many times larger, which smooths them when it is shrunk.
