@@ -17,6 +17,7 @@ from neuralstyle.recipes import Recipe, stages
 #: A picture as it is handed in: H×W×3, uint8 or floating point, RGB, 0..255; or a file.
 Picture = np.ndarray | str | Path
 
+
 @dataclass(frozen=True)
 class Style:
     """A style picture, and where it counts.
@@ -76,7 +77,7 @@ def scene_of(content: Picture, styles: Picture | Style | Sequence[Picture | Styl
 
 
 def network_for(recipe: Recipe, network: Network) -> Network:
-    """The network as a recipe computes with it: its pooling; normalised or mirrored where the recipe says so."""
+    """The network as a recipe computes with it: how it pools, and normalised or mirrored where it says so."""
     if recipe.normalized_network:
         network = normalized_network(network)
     if recipe.transpose_kernels:
@@ -194,9 +195,7 @@ def fit_pictures(recipe: Recipe, scene: Scene) -> Scene:
     return Scene(content, tuple(replace(style, picture=picture) for style, picture in styles))
 
 
-def _style_size(
-    recipe: Recipe, style: np.ndarray, scale: float, content: tuple[int, int]
-) -> tuple[int, int]:
+def _style_size(recipe: Recipe, style: np.ndarray, scale: float, content: tuple[int, int]) -> tuple[int, int]:
     """The height and width of a style picture, from its scale and the content picture's size."""
     height, width = style.shape[:2]
 
@@ -227,7 +226,9 @@ def match_pictures(recipe: Recipe, scene: Scene) -> Scene:
     if method == "luminance":
         grey = (replace(style, picture=match_luminance(style.picture, content)) for style in scene.styles)
         return Scene(luminance(content), tuple(grey))
-    matched = (replace(style, picture=match_colours(style.picture, content, method)) for style in scene.styles)
+    matched = (
+        replace(style, picture=match_colours(style.picture, content, method)) for style in scene.styles
+    )
     return Scene(content, tuple(matched))
 
 

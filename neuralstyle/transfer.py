@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from neuralstyle.files import require
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
 from neuralstyle.loss.memory import check_optimizer_fits, optimizer_bytes
@@ -261,7 +260,12 @@ class _Stage:
     """
 
     def __init__(
-        self, progress: _Progress, scale: int, recipe: Recipe, colours: np.ndarray | None, resume: State | None
+        self,
+        progress: _Progress,
+        scale: int,
+        recipe: Recipe,
+        colours: np.ndarray | None,
+        resume: State | None,
     ) -> None:
         self._progress, self._scale, self._recipe, self._colours = progress, scale, recipe, colours
         self._unit = np.float32(recipe.unit)

@@ -6,6 +6,12 @@ import skimage.data
 
 from neuralstyle.networks import SHIPPED, load_network, weights_folder
 from neuralstyle.networks.network import BLOCKS, assemble
+from neuralstyle.runs.history import Step
+
+
+def step_of(iteration, seconds, total, content, style, tv):
+    """A step with the usual losses."""
+    return Step(iteration, seconds, {"total": total, "content": content, "style": style, "tv": tv})
 
 
 def random_weights(channels, classes=0, seed=0):

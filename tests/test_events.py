@@ -3,11 +3,11 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import step_of
 from PIL import Image
 
 from neuralstyle.files import InputError
 from neuralstyle.runs.events import EventWriter
-from neuralstyle.runs.history import Step
 
 
 def events(folder):
@@ -22,8 +22,8 @@ def values(folder):
 
 def test_the_losses_of_every_step_are_there_under_their_names(tmp_path):
     with EventWriter(tmp_path) as writer:
-        writer.add_step(Step(0, 0.0, 10.0, 1.0, 8.0, 1.0))
-        writer.add_step(Step(5, 1.0, 3.5, 1.0, 2.25, 0.25))
+        writer.add_step(step_of(0, 0.0, 10.0, 1.0, 8.0, 1.0))
+        writer.add_step(step_of(5, 1.0, 3.5, 1.0, 2.25, 0.25))
     found = {(step, value.tag): value.simple_value for step, value in values(tmp_path)}
     assert found == {
         (0, "loss/total"): 10.0,
@@ -65,7 +65,7 @@ def test_the_graph_is_there_with_names_and_shapes(tmp_path):
 def test_a_writer_leaves_eager_code_as_it_was(tmp_path):
     with EventWriter(tmp_path / "events") as writer:
         assert tf.executing_eagerly()
-        writer.add_step(Step(0, 0.0, 10.0, 1.0, 8.0, 1.0))
+        writer.add_step(step_of(0, 0.0, 10.0, 1.0, 8.0, 1.0))
     assert len(values(tmp_path / "events")) == 4
 
 
@@ -73,7 +73,7 @@ def test_a_run_that_goes_on_says_from_where(tmp_path):
     for first in (0, 3):
         with EventWriter(tmp_path, first) as writer:
             for iteration in range(first, first + 5):
-                writer.add_step(Step(iteration, 0.0, 10.0, 1.0, 8.0, 1.0))
+                writer.add_step(step_of(iteration, 0.0, 10.0, 1.0, 8.0, 1.0))
     starts = [event.step for event in events(tmp_path) if event.HasField("session_log")]
     assert starts == [3]
 

@@ -9,15 +9,16 @@ import xml.etree.ElementTree
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from conftest import step_of
 from PIL import Image
 
 from neuralstyle.files import InputError
-from neuralstyle.runs.history import Step, Timelapse, check_plot, plot_history, write_history
+from neuralstyle.runs.history import Timelapse, check_plot, plot_history, write_history
 
 STEPS = [
-    Step(0, 0.0, 1000.25, 0.0, 1000.25, 0.0),
-    Step(1, 0.5, 300.1, 100.1, 200.0, 0.0),
-    Step(2, 1.0, 30.0, 10.0, 20.0, 0.0),
+    step_of(0, 0.0, 1000.25, 0.0, 1000.25, 0.0),
+    step_of(1, 0.5, 300.1, 100.1, 200.0, 0.0),
+    step_of(2, 1.0, 30.0, 10.0, 20.0, 0.0),
 ]
 
 
@@ -45,12 +46,12 @@ def left_in(folder):
 
 def test_the_table_has_one_line_a_step_and_loses_no_digit(tmp_path):
     path = tmp_path / "losses.csv"
-    steps = [Step(7, 0.1 + 0.2, 1e7 / 3, 1 / 3, 2e-9 / 7, 0.0)]
+    steps = [step_of(7, 0.1 + 0.2, 1e7 / 3, 1 / 3, 2e-9 / 7, 0.0)]
     write_history(path, steps)
     with path.open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert list(row) == ["iteration", "seconds", "total", "content", "style", "tv"]
-    assert Step(int(row.pop("iteration")), **{name: float(text) for name, text in row.items()}) == steps[0]
+    assert step_of(int(row.pop("iteration")), **{name: float(text) for name, text in row.items()}) == steps[0]
 
 
 def test_a_table_in_a_missing_folder_is_named_in_one_line(tmp_path):
@@ -79,8 +80,8 @@ def test_a_plot_has_one_line_a_term_and_leaves_out_those_that_are_zero(tmp_path)
 def test_the_losses_of_a_plot_are_on_a_logarithmic_scale(tmp_path):
     # Losses that fall by the same factor from step to step are a straight line.
     path = tmp_path / "losses.png"
-    steps = [Step(n, n, 10.0**-n, 0, 10.0**-n, 0) for n in range(9)]
-    plot_history(path, [Step(s.iteration, s.seconds, s.total, 0, 0, 0) for s in steps])
+    steps = [step_of(n, n, 10.0**-n, 0, 10.0**-n, 0) for n in range(9)]
+    plot_history(path, [step_of(s.iteration, s.seconds, s.total, 0, 0, 0) for s in steps])
     image = np.asarray(Image.open(path).convert("L"))
     height, width = image.shape
     # Black pixels well inside the axes, away from the legend in the upper right.
@@ -105,7 +106,7 @@ def test_plotting_does_not_touch_pyplot(tmp_path):
     script = f"""
         import sys
         from neuralstyle.runs.history import Step, plot_history
-        plot_history({str(tmp_path / "losses.png")!r}, [Step(0, 0, 1, 1, 0, 0)])
+        plot_history({str(tmp_path / "losses.png")!r}, [Step(0, 0, {{"total": 1, "content": 1}})])
         assert "matplotlib.pyplot" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)

@@ -7,7 +7,9 @@ import pytest
 
 import neuralstyle
 from neuralstyle import RECIPES
-from neuralstyle.loss.losses import WholeLoss, measure_targets
+from neuralstyle.loss import losses
+from neuralstyle.loss.terms import objective_of
+from neuralstyle.preparation import network_for, scene_of
 
 FIVE = [f"relu{block}_1" for block in range(1, 6)]
 NAMES = list(RECIPES)
@@ -182,7 +184,7 @@ def test_neural_style_as_published_mirrors_the_kernels(shipped_network, pictures
 
 
 def open_loss(network, recipe, content, style):
-    return WholeLoss(network, recipe, measure_targets(network, recipe, content, [style]))
+    return losses.open_loss(network_for(recipe, network), objective_of(recipe), scene_of(content, style))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -295,5 +297,5 @@ def test_normalized_gradients_of_layers_and_styles_add_up(small_network, picture
 
 def test_normalized_gradients_do_not_go_with_tiles(small_network, pictures):
     recipe = replace(RECIPES["cookbook"], normalize_gradients=True)
-    with pytest.raises(neuralstyle.InputError, match="does not go with tiles.*--tile none"):
+    with pytest.raises(neuralstyle.InputError, match="does not go with tiles.*tile none"):
         neuralstyle.loss_and_gradient(*pictures, recipe, small_network, tile=32)

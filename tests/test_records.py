@@ -4,12 +4,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from conftest import step_of
 
 from neuralstyle.files import InputError
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
 from neuralstyle.pictures.writing import write_image
 from neuralstyle.recipes import RECIPES, Recipe
-from neuralstyle.runs.history import Step
 from neuralstyle.runs.records import (
     add_result,
     check_network,
@@ -23,7 +23,7 @@ from neuralstyle.runs.records import (
     write_record,
 )
 
-STEP = Step(100, 12.5, 3.5, 1.5, 1.75, 0.25)
+STEP = step_of(100, 12.5, 3.5, 1.5, 1.75, 0.25)
 
 
 @pytest.fixture

@@ -8,10 +8,13 @@ import tensorflow as tf
 
 import neuralstyle
 from neuralstyle import RECIPES
-from neuralstyle.graphs import new_graph, open_session
-from neuralstyle.loss.losses import TiledLoss, WholeLoss, measure_targets, open_loss
-from neuralstyle.loss.tiles import Box, cut, strides_and_reach
+from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
+from neuralstyle.loss.targets import measure
+from neuralstyle.loss.terms import objective_of
+from neuralstyle.loss.tiles import Box, cut
 from neuralstyle.networks import vgg
+from neuralstyle.preparation import Style, fit_masks, network_for, scene_of
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,11 @@ def for_tests(name):
     return replace(RECIPES[name], normalized_network=False)
 
 
+def measured(network, objective, content, style, machine, style_tiles=()):
+    layers = objective.content_layers, objective.style_layers
+    return measure(network, scene_of(content, style), *layers, machine, style_tiles)
+
+
 def assert_same(whole, tiled):
     (losses, gradient), (tiled_losses, tiled_gradient) = whole, tiled
     for name, value in losses.items():
@@ -44,10 +52,11 @@ def test_tiles_give_the_gradient_of_the_whole_picture(shipped_network, pictures,
     image, content, style = pictures
     recipe = for_tests(name)
     # One set of targets, so that only the gradients differ.
-    targets = measure_targets(shipped_network, recipe, content, [style])
-    with WholeLoss(shipped_network, recipe, targets) as loss:
+    network, objective = network_for(recipe, shipped_network), objective_of(recipe)
+    targets = measured(network, objective, content, style, Machine(tile=None))
+    with WholeLoss(network, objective, targets) as loss:
         whole = loss.losses_and_gradient(image)
-    with TiledLoss(shipped_network, recipe, targets, 64) as loss:
+    with TiledLoss(network, objective, targets, Machine(tile=64)) as loss:
         assert_same(whole, loss.losses_and_gradient(image))
 
 
@@ -83,10 +92,12 @@ def test_masks_and_several_styles_give_the_same(small_network, pictures):
     styles = [style, style[::-1], style[:, ::-1] * 0.5]
     recipe = replace(RECIPES["neural-style"], style_blend=(1.0, 2.0, 3.0))
 
+    scene = fit_masks(
+        scene_of(content, [Style(styles[0], mask), Style(styles[1]), Style(styles[2], 1 - mask, style_mask)])
+    )
+
     def result(tile):
-        with open_loss(
-            small_network, recipe, content, styles, [mask, None, 1 - mask], [None, None, style_mask], tile
-        ) as loss:
+        with open_loss(small_network, objective_of(recipe, 3), scene, Machine(tile=tile)) as loss:
             return loss.losses_and_gradient(image)
 
     assert_same(result(None), result(48))
@@ -94,7 +105,8 @@ def test_masks_and_several_styles_give_the_same(small_network, pictures):
 
 def test_losses_alone_are_those_that_come_with_the_gradient(small_network, pictures):
     image, content, style = pictures
-    with open_loss(small_network, RECIPES["cookbook"], content, [style], tile=48) as loss:
+    objective = objective_of(RECIPES["cookbook"])
+    with open_loss(small_network, objective, scene_of(content, style), Machine(tile=48)) as loss:
         assert loss.losses(image) == loss.losses_and_gradient(image)[0]
 
 
@@ -107,8 +119,9 @@ def test_total_variation_alone_needs_no_layer(small_network, pictures):
 def test_targets_are_the_same_in_tiles(small_network, pictures):
     _, content, style = pictures
     recipe = RECIPES["tensorflow-tutorial"]
-    whole = measure_targets(small_network, recipe, content, [style])
-    tiled = measure_targets(small_network, recipe, content, [style], tile=32, style_tiles=[16])
+    network, objective = network_for(recipe, small_network), objective_of(recipe)
+    whole = measured(network, objective, content, style, Machine(tile=None))
+    tiled = measured(network, objective, content, style, Machine(tile=32), [16])
     for layer, activations in whole.content.items():
         np.testing.assert_allclose(tiled.content[layer][:], activations, rtol=1e-4, atol=1e-3)
     for layer, gram in whole.styles[0].grams.items():
@@ -125,10 +138,11 @@ LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_2", "relu5_1"]
     ("height", "width", "tile"), [(133, 150, 32), (64, 64, 100), (97, 33, 1), (90, 70, None)]
 )
 def test_every_position_is_owned_once(small_network, height, width, padding, tile):
-    sizes = vgg.sizes(small_network, height, width, LAYERS, padding)
+    network = replace(small_network, padding=padding)
+    sizes = network.sizes(height, width, LAYERS)
     counts = {layer: np.zeros(size[:2], int) for layer, size in sizes.items()}
     pixels = np.zeros((height, width), int)
-    for piece in cut(small_network, height, width, LAYERS, padding, tile):
+    for piece in cut(network, height, width, LAYERS, tile):
         pixels[piece.pixels.slices] += 1
         for layer, box in piece.owned.items():
             counts[layer][box.slices] += 1
@@ -138,7 +152,7 @@ def test_every_position_is_owned_once(small_network, height, width, padding, til
 
 
 def test_tiles_are_of_nearly_equal_size(small_network):
-    tiles = cut(small_network, 1100, 1024, LAYERS, "SAME", 1024)
+    tiles = cut(small_network, 1100, 1024, LAYERS, 1024)
     assert [tile.pixels for tile in tiles] == [Box(0, 560, 0, 1024), Box(560, 1100, 0, 1024)]
     assert [tile.region for tile in tiles] == [Box(0, 640, 0, 1024), Box(480, 1100, 0, 1024)]
 
@@ -150,15 +164,15 @@ def test_the_reach_is_that_of_the_derivative(small_network, layer):
         replace(one, kernel=np.abs(one.kernel), bias=0 * one.bias) if one.kind == "convolution" else one
         for one in small_network.layers
     )
-    network = replace(small_network, layers=layers, mean_pixel=np.zeros(3, np.float32))
+    network = replace(small_network, layers=layers, mean_pixel=np.zeros(3, np.float32), pooling="average")
     with new_graph() as graph:
         picture = tf.compat.v1.placeholder(tf.float32, (1, 256, 256, 3))
-        features = vgg.build(network, picture, [layer], "average")[layer]
+        features = vgg.build(network, picture, [layer])[layer]
         middle = int(features.shape[1]) // 2
         (slope,) = tf.gradients(features[0, middle, middle], [picture])
     with open_session(graph) as session:
         rows = session.run(slope, {picture: np.ones((1, 256, 256, 3))})[0].any(axis=(1, 2)).nonzero()[0]
-    strides, reach = strides_and_reach(network, [layer])
+    strides, reach = network.strides_and_reach([layer])
     cell = middle * strides[layer]
     assert (rows[0], rows[-1]) == (cell - reach, cell + strides[layer] - 1 + reach)
 
@@ -167,7 +181,7 @@ def test_the_reach_is_that_of_the_derivative(small_network, layer):
 
 
 @pytest.mark.parametrize(
-    ("tile", "message"), [(0, "--tile is 0"), (-5, "--tile is -5"), ("large", "unknown tile 'large'")]
+    ("tile", "message"), [(0, "tile is 0"), (-5, "tile is -5"), ("large", "unknown tile 'large'")]
 )
 def test_a_tile_that_is_none_is_refused(small_network, pictures, tile, message):
     with pytest.raises(neuralstyle.InputError, match=message):

@@ -7,8 +7,12 @@ import neuralstyle
 from neuralstyle import RECIPES, transfer
 from neuralstyle.files import example_pair
 from neuralstyle.loss import losses as loss
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.pictures import colours
+from neuralstyle.preparation import Style, fit_masks, scene_of
 from neuralstyle.recipes import layer_weights
+from neuralstyle.runs.watching import Watcher
+from neuralstyle.transfer import Job
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +231,7 @@ def test_a_result_too_small_for_the_network_is_refused(small_network, content, s
 
 
 def test_no_iterations_are_refused(small_network, content, style):
-    with pytest.raises(neuralstyle.InputError, match="--iterations is 0"):
+    with pytest.raises(neuralstyle.InputError, match="iterations is 0"):
         neuralstyle.stylize(content, style, quick(iterations=0), small_network)
 
 
@@ -260,7 +264,7 @@ def test_a_resumed_run_ends_with_the_picture_of_the_run_that_was_not_stopped(
     small_network, content, style, fields
 ):
     def run(**options):
-        return neuralstyle.stylize(content, style, quick(**fields), small_network, **options)
+        return transfer.run(Job(scene_of(content, style), quick(**fields), small_network), **options)
 
     whole = run()
     resumed = run(resume=stopped_at(3, run))
@@ -272,7 +276,7 @@ def test_a_resumed_run_ends_with_the_picture_of_the_run_that_was_not_stopped(
 def test_a_resumed_run_of_lbfgs_goes_on_from_its_best_picture(small_network, content, style):
     def run(**options):
         recipe = quick("neural-style-tf", content_size=None, iterations=8)
-        return neuralstyle.stylize(content, style, recipe, small_network, **options)
+        return transfer.run(Job(scene_of(content, style), recipe, small_network), **options)
 
     state = stopped_at(4, run)
     resumed = run(resume=state)
@@ -301,13 +305,12 @@ def test_coarse_to_fine_starts_each_scale_from_the_last_result_enlarged(small_ne
 def test_checkpoints_are_the_pictures_that_the_result_would_be(small_network, content, style):
     pictures = {}
     recipe = quick(checkpoint_every=2, keep_colours="yuv")
-    result = neuralstyle.stylize(
-        content,
-        style,
-        recipe,
-        small_network,
-        on_checkpoint=lambda step: pictures.update({step.iteration: step.picture}),
-    )
+
+    class Keeper(Watcher):
+        def snapshot(self, step):
+            pictures[step.iteration] = step.picture
+
+    result = transfer.run(Job(scene_of(content, style), recipe, small_network), [Keeper()])
     assert list(pictures) == [2, 4, 6]
     np.testing.assert_array_equal(pictures[6], result.picture)
 
@@ -328,7 +331,8 @@ def test_a_mask_confines_a_style_to_its_half(small_network, content, style):
     mask = np.zeros(content.shape[:2], np.float32)
     mask[:, :16] = 1
     recipe = quick(content_weight=0.0, tv_weight=0.0, style_layers={"relu2_1": 1.0})
-    with open_loss(small_network, recipe, content, [style], masks=[mask]) as loss:
+    scene = fit_masks(scene_of(content, Style(style, mask)))
+    with open_loss(small_network, objective_of(recipe), scene) as loss:
         _, gradient = loss.losses_and_gradient(content)
     assert np.abs(gradient[:, :16]).max() > 0
     assert np.abs(gradient[:, 32:]).max() == 0
@@ -340,11 +344,8 @@ def test_a_masked_style_loss_equals_its_formula(small_network, content, style):
     rng = np.random.default_rng(2)
     mask, style_mask = rng.random(content.shape[:2]), rng.random(style.shape[:2])
     recipe = quick(content_weight=0.0, tv_weight=0.0, style_layers={"relu2_1": 1.0})
-    options = {
-        "masks": [mask.astype(np.float32)],
-        "style_masks": [style_mask.astype(np.float32)],
-    }
-    with open_loss(small_network, recipe, content, [style], **options) as loss:
+    scene = fit_masks(scene_of(content, Style(style, mask, style_mask)))
+    with open_loss(small_network, objective_of(recipe), scene) as loss:
         losses = loss.losses(content)
 
     def gram(picture, mask):
@@ -361,7 +362,7 @@ def test_a_masked_style_loss_equals_its_formula(small_network, content, style):
 def test_a_mask_that_is_black_everywhere_is_refused(small_network, content, style):
     black = np.zeros((20, 20), np.float32)
     with pytest.raises(neuralstyle.InputError, match="black everywhere"):
-        neuralstyle.stylize(content, style, quick(), small_network, masks=[black])
+        neuralstyle.stylize(content, Style(style, black), quick(), small_network)
 
 
 def test_matched_colours_give_the_style_the_contents_mean_first(small_network, content, style):

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_pooling_at_an_odd_size_pads_at_the_bottom_and_right_and_does_not_count_
 def test_the_sizes_that_are_foretold_are_those_that_come_out(small_network, photograph, padding):
     image = photograph[:37, :51]
     maps = neuralstyle.features(small_network, image, RELUS, padding=padding)
-    foretold = vgg.sizes(small_network, 37, 51, RELUS, padding)
+    foretold = replace(small_network, padding=padding).sizes(37, 51, RELUS)
     assert {layer: values.shape for layer, values in maps.items()} == foretold
 
 

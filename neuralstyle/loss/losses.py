@@ -15,7 +15,7 @@ from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import TileInput, cut
 from neuralstyle.networks import Network, load_network, vgg
 from neuralstyle.pictures.reading import as_image
-from neuralstyle.preparation import Picture, Scene, Style, as_seen, fit_masks, network_for, scene_of
+from neuralstyle.preparation import Picture, Scene, Style, fit_masks, in_range, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
 
 
@@ -120,9 +120,7 @@ class TiledLoss:
     tile : int
     """
 
-    def __init__(
-        self, network: Network, objective: Objective, targets: Targets, machine: Machine
-    ) -> None:
+    def __init__(self, network: Network, objective: Objective, targets: Targets, machine: Machine) -> None:
         if objective.normalize_gradients:
             raise InputError(
                 "normalize_gradients does not go with tiles, since the norm of a layer's gradient is no "
@@ -232,9 +230,7 @@ def open_loss(
         for style in scene.styles
     ]
     machine = replace(machine, tile=tile)
-    targets = measure(
-        network, scene, objective.content_layers, objective.style_layers, machine, style_tiles
-    )
+    targets = measure(network, scene, objective.content_layers, objective.style_layers, machine, style_tiles)
     return (WholeLoss if tile is None else TiledLoss)(network, objective, targets, machine)
 
 
@@ -304,6 +300,6 @@ def loss_and_gradient(
     else:
         recipe = find_recipe(recipe).in_force()
         objective = objective_of(recipe, len(scene.styles))
-        network, scene = network_for(recipe, network), as_seen(recipe, scene)
+        network, scene = network_for(recipe, network), in_range(recipe, scene)
     with open_loss(network, objective, fit_masks(scene), Machine(tile=tile)) as loss:
         return loss.losses_and_gradient(image)

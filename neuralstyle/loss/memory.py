@@ -57,15 +57,22 @@ def graph_bytes(network: Network, layers: tuple[str, ...], height: int, width: i
         In pixels.
     """
     kept = [layer.name for layer in network.up_to(layers) if layer.kind in ("relu", "pool")]
-    floats = [rows * columns * channels for rows, columns, channels in network.sizes(height, width, kept).values()]
+    floats = [
+        rows * columns * channels for rows, columns, channels in network.sizes(height, width, kept).values()
+    ]
     return _FIXED + _FLOAT * (sum(floats) + 3 * max(floats, default=0))
 
 
 def forward_bytes(network: Network, layers: tuple[str, ...], height: int, width: int) -> int:
-    """What a run forward takes for a picture or a region, in bytes: a layer's input, output and Gram matrix's
-    share, of the largest layer."""
+    """What a run forward takes for a picture or a region, in bytes.
+
+    Three arrays of the largest layer live at once: its input, its output, and a Gram matrix's share.
+    Parameters are those of `graph_bytes`.
+    """
     used = [layer.name for layer in network.up_to(layers) if layer.kind == "relu"]
-    floats = [rows * columns * channels for rows, columns, channels in network.sizes(height, width, used).values()]
+    floats = [
+        rows * columns * channels for rows, columns, channels in network.sizes(height, width, used).values()
+    ]
     return _FIXED + _FLOAT * 3 * max(floats, default=0)
 
 
@@ -169,9 +176,7 @@ def choose_style_tile(
     return _largest_tile(network, layers, free, forward_bytes)
 
 
-def _largest_tile(
-    network: Network, layers: tuple[str, ...], free: int, needed: Callable[..., int]
-) -> int:
+def _largest_tile(network: Network, layers: tuple[str, ...], free: int, needed: Callable[..., int]) -> int:
     halo = 2 * network.strides_and_reach(layers)[1]
     size = LARGEST_TILE
     while size > 256 and needed(network, layers, size + halo, size + halo) > free:

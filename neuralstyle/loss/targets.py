@@ -210,8 +210,6 @@ def _style_target(
     return StyleTarget(
         grams={layer: gram.astype(np.float32) for layer, gram in sums.items()},
         positions={layer: sizes[layer][0] * sizes[layer][1] for layer in layers},
-        shares={
-            layer: float((own_masks[layer] ** 2).mean()) if own_masks else 1.0 for layer in layers
-        },
+        shares={layer: float((own_masks[layer] ** 2).mean()) if own_masks else 1.0 for layer in layers},
         masks=None if style.mask is None else shrink(network, style.mask, layers),
     )

@@ -324,7 +324,6 @@ def objective_of(recipe: Recipe, styles: int = 1) -> Objective:
     normalize = recipe.normalize_gradients
     return (
         recipe.content_weight * content(recipe.content_layers, recipe.content_formula, normalize)
-        + recipe.style_weight
-        * style(recipe.style_layers, recipe.style_formula, blend, normalize)
+        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend, normalize)
         + recipe.tv_weight * total_variation(recipe.tv_formula, recipe.unit)
     )

@@ -94,9 +94,7 @@ class Tile:
     owned_in_region: Mapping[str, Box]
 
 
-def cut(
-    network: Network, height: int, width: int, layers: Iterable[str], tile: int | None
-) -> list[Tile]:
+def cut(network: Network, height: int, width: int, layers: Iterable[str], tile: int | None) -> list[Tile]:
     """Cut a picture into tiles of nearly equal size.
 
     Parameters

@@ -1,7 +1,6 @@
 """What a run needs to go on as though it had never stopped, and the file that holds it."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +56,9 @@ def save_state(path: str | Path, state: State) -> None:
     A process that is killed while it writes leaves the state that was there before.
 
     The file is NumPy's ``.npz``, uncompressed: ``header`` (UTF-8 JSON: program, format, iteration, scale,
-    best_total, record, and the names of the losses), ``history`` (float64, a row a step: iteration, seconds,
-    and the losses), ``picture``, ``best`` if there is one, and ``state.NAME`` for each array of the optimiser.
+    best_total, record, and the names of the losses), ``history`` (float64, one row a step: iteration,
+    seconds and the losses), ``picture``, ``best`` if there is one, and ``state.NAME`` for each array that
+    the optimiser remembers.
 
     Parameters
     ----------

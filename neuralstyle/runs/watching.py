@@ -2,11 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from neuralstyle.files import first_line
 from neuralstyle.runs.history import Step
