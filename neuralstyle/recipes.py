@@ -1,8 +1,11 @@
 """The published systems, each a value, and nothing that runs.
 
-Figures are those of the papers and programs named in each recipe's `source`. Where a listing has a
+Values are those of the papers and programs named in each recipe's `source`. Where a listing has a
 mistake the recipe is the method with the mistake corrected, and `listing` holds the fields as the
 listing has them; `as_published` puts them back.
+
+What follows from a recipe alone is here as well: the runs that it consists of, the layers that it looks
+at, how much each style picture counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from neuralstyle.files import InputError
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer
+from neuralstyle.validity import check_recipe, shares_of
 
 #: The five layers that most systems take style from.
 FIVE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -38,14 +42,17 @@ def layer_weights(layers: Sequence[str], exponent: float = 1.0) -> dict[str, flo
 class Recipe:
     """Everything that distinguishes one style-transfer program from another.
 
+    A recipe that exists is valid: one with an unknown name, a value out of its range or a contradiction
+    cannot be made. The names are in `neuralstyle.validity.NAMES`.
+
     Attributes
     ----------
     source : str
-        The paper or program that the figures come from.
+        The paper or program that the values come from.
     content_layers, style_layers : mapping of str to float
         Layer to weight.
     content_formula, style_formula, tv_formula : str
-        Names in `neuralstyle.loss.objectives`.
+        Names in `neuralstyle.loss.terms`.
     content_weight, style_weight, tv_weight : float
         What each loss is multiplied with.
     style_blend : tuple of float
@@ -104,6 +111,11 @@ class Recipe:
         Whether the fields in `listing` hold.
     listing : mapping of str to value
         Fields of this class as the published listing has them, mistakes included.
+
+    Raises
+    ------
+    InputError
+        If it is not valid. The message names fields.
     """
 
     source: str
@@ -142,6 +154,9 @@ class Recipe:
     keep_best: bool = False
     as_published: bool = False
     listing: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_recipe(self)
 
     def in_force(self) -> "Recipe":
         """The recipe with the listing's own fields put in where `as_published` asks for them."""
@@ -273,6 +288,7 @@ RECIPES: dict[str, Recipe] = {
         style_fit="alone",
         start="content",
         iterations=500,
+        listing={"transpose_kernels": True},
     ),
     # Nobody else's: what looked best in a given time. The objective is neural-style's with more style and
     # less smoothing; average pooling keeps colours calmer, L-BFGS from coarse to fine gives large strokes.
@@ -301,6 +317,42 @@ def stages(recipe: Recipe) -> list[Recipe]:
         replace(recipe, content_size=size, iterations=count)
         for size, count in zip(recipe.scales, counts, strict=True)
     ]
+
+
+def layers_in_use(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The content layers and the style layers of a recipe that weigh anything."""
+    content_layers = (layer for layer, weight in recipe.content_layers.items() if weight)
+    style_layers = (layer for layer, weight in recipe.style_layers.items() if weight)
+    return (
+        tuple(content_layers) if recipe.content_weight else (),
+        tuple(style_layers) if recipe.style_weight else (),
+    )
+
+
+def check_styles(recipe: Recipe, styles: int) -> None:
+    """Make sure that a recipe goes with a number of style pictures.
+
+    Raises
+    ------
+    InputError
+        If it has blend weights or style scales for another number.
+    """
+    for name, what in (("style_blend", "weights"), ("style_scales", "scales")):
+        count = len(getattr(recipe, name))
+        if count not in (0, styles):
+            raise InputError(f"{name} has {count} {what} for {styles} style pictures", fields=(name,))
+
+
+def shares(recipe: Recipe, styles: int) -> tuple[float, ...]:
+    """How much each of so many style pictures counts; the shares add up to 1.
+
+    Raises
+    ------
+    InputError
+        If the recipe is for another number of style pictures.
+    """
+    check_styles(recipe, styles)
+    return shares_of(recipe.style_blend or (1.0,) * styles, "style_blend")
 
 
 def find_recipe(recipe: Recipe | str) -> Recipe:

@@ -3,13 +3,17 @@
 import pytest
 
 from neuralstyle import RECIPES, InputError
-from neuralstyle.command.options import parser, recipe_from
+from neuralstyle.command.options import parser, respelled
+from neuralstyle.command.recipe import recipe_from
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
 from neuralstyle.recipes import FIVE
 
 
 def recipe(*arguments):
-    return recipe_from(parser().parse_args(arguments))
+    try:
+        return recipe_from(parser().parse_args(arguments))
+    except InputError as error:
+        raise InputError(respelled(error)) from error  # as the command prints it
 
 
 def test_without_options_the_recipe_is_the_cookbooks():

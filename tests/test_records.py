@@ -123,9 +123,9 @@ def test_a_value_that_does_not_fit_is_named_in_one_line(record, field, value):
 
 
 def test_a_number_that_json_cannot_hold_is_refused(pictures, small_network):
-    recipe = replace(RECIPES["cookbook"], noise=float("inf"))
+    recipe, infinite = RECIPES["cookbook"], {"quality": float("inf")}
     with pytest.raises(InputError, match="finite"):
-        make_record(recipe, pictures["content"], [pictures["style"]], small_network, 0)
+        make_record(recipe, pictures["content"], [pictures["style"]], small_network, 0, options=infinite)
 
 
 # What else is in a record

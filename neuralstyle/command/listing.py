@@ -1,13 +1,19 @@
 """The recipes as text: a table of all, and every field of one."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from neuralstyle.recipes import RECIPES, find_recipe
 
 
-def print_recipes(names: Sequence[str]) -> int:
-    """Print the table of recipes, or those that are named, in full."""
+def main(arguments: Sequence[str]) -> int:
+    """Print the table of recipes, or those that are named, in full; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="neuralstyle recipes", description="Print the recipes as a table, or some of them in full."
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a recipe to print in full")
+    names = parser.parse_args(arguments).names
     print("\n\n".join(map(recipe_in_full, names)) if names else recipes_table())
     return 0
 
@@ -49,5 +55,5 @@ def recipe_in_full(name: str) -> str:
     return "\n".join(f"{field:<20} {value}" for field, value in shown.items())
 
 
-def _weighted(layers: dict[str, float]) -> str:
+def _weighted(layers: Mapping[str, float]) -> str:
     return " ".join(f"{layer}={weight:g}" for layer, weight in layers.items() if weight)

@@ -1,14 +1,25 @@
 """The command line: what is typed, to the subcommand that does it."""
 
 import sys
-import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
-from neuralstyle.command.listing import print_recipes
 from neuralstyle.command.options import parser
-from neuralstyle.command.stylize import stylize
-from neuralstyle.command.terminal import show_warning, tell
+from neuralstyle.command.terminal import exit_status
 from neuralstyle.files import InputError
+
+#: The subcommands: the module whose `main` does it, imported when it is called for, and what it does.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "stylize": (
+        "neuralstyle.command.stylize",
+        "repaint a photograph in the style of a painting; options alone mean this, too",
+    ),
+    "recipes": ("neuralstyle.command.listing", "print the recipes as a table, or some of them in full"),
+    "train": ("neuralstyle.command.train", "train a network that renders in one style, in one pass"),
+    "inspect": ("neuralstyle.command.inspect", "show what the network sees in a picture"),
+    "normalize": ("neuralstyle.command.normalize", "rescale a network's filters to a mean activation of 1"),
+    "fetch": ("neuralstyle.command.fetch", "download a published weight file, and check it"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,27 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 2 after bad input, 130 after Ctrl-C before there was a picture, or pressed twice.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        with warnings.catch_warnings():
-            # Other people's warnings are for programmers; ours are for users.
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("always", module="neuralstyle")
-            warnings.showwarning = show_warning
-            if arguments[:1] == ["recipes"]:
-                return print_recipes(arguments[1:])
-            options = parser().parse_args(arguments)
-            # Imported only now, so that --help need not wait for the libraries that read pictures.
-            from neuralstyle.command import feedforward
-
-            kind = feedforward.wanted(options)
-            return feedforward.render(kind, options) if kind else stylize(arguments)
-    except InputError as error:
-        tell(str(error))
-        return 2
-    except KeyboardInterrupt:
-        tell("stopped at once; what was not finished is not written")
-        return 130
+    return exit_status(lambda: _run(arguments))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] in (["--help"], ["-h"]):
+        print(f"{overview()}\n\n{parser().format_help()}", end="")
+        return 0
+    name = "stylize" if not arguments or arguments[0].startswith("-") else arguments.pop(0)
+    if name not in COMMANDS:
+        raise InputError(f"unknown command {name!r}; choose one of {', '.join(COMMANDS)}")
+    return import_module(COMMANDS[name][0]).main(arguments)
+
+
+def overview() -> str:
+    """The subcommands, one a line."""
+    lines = [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(["neuralstyle COMMAND --help shows the options of each command:", *lines])

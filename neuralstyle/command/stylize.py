@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle.command.options import parser, recipe_from, spelled
+from neuralstyle.command.options import parser, spelled
+from neuralstyle.command.recipe import recipe_from
 from neuralstyle.command.terminal import progress, quiet_import, tell
 from neuralstyle.files import InputError, check_writable
-from neuralstyle.recipes import Recipe
+from neuralstyle.recipes import Recipe, check_styles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,9 +32,20 @@ _RECORDED = ("bits", "quality", "tile")
 _SECONDS_BETWEEN_SAVES = 20.0
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Repaint a picture by a recipe, or in one pass by a network; the exit status."""
+    options = parser().parse_args(arguments)
+    # Imported only now, so that --help need not wait for the libraries that read pictures.
+    from neuralstyle.command import feedforward
+
+    kind = feedforward.wanted(options)
+    return feedforward.render(kind, options) if kind else stylize(arguments)
+
+
 def stylize(arguments: Sequence[str]) -> int:
     """Run the subcommand; its exit status."""
     options, recipe, seed, inputs, earlier = _request(arguments)
+    check_styles(recipe, len(inputs.styles))
     from neuralstyle.networks import load_network
     from neuralstyle.pictures.reading import read_image
     from neuralstyle.pictures.writing import write_image
@@ -188,9 +200,6 @@ def _check_outputs(options: Namespace, recipe: Recipe, unfinished: Path) -> dict
     from neuralstyle.pictures.writing import check_output
     from neuralstyle.runs import history
 
-    for name in ("checkpoint_output", "timelapse"):
-        if getattr(options, name) and recipe.checkpoint_every is None:
-            raise InputError(f"{spelled(name)}: say with --checkpoint-iterations N how often")
     overwrite = options.overwrite or (options.resume and unfinished.exists())
     check_output(options.output, overwrite, options.bits, options.quality)
     if unfinished.exists() and not overwrite:
@@ -203,22 +212,24 @@ def _check_outputs(options: Namespace, recipe: Recipe, unfinished: Path) -> dict
     tables: dict[str | Path, Callable] = {}
     if options.history:
         tables[options.history] = history.write_history
+    # These two neural-style replaces without being asked to.
+    progress: dict[str | Path, Callable] = {}
     if options.progress_write:
-        tables[folder / "progress.txt"] = history.write_history
+        progress[folder / "progress.txt"] = history.write_history
     if options.progress_plot:
-        tables[folder / "progress.png"] = history.plot_history
+        progress[folder / "progress.png"] = history.plot_history
     if options.resume and options.timelapse and Path(options.timelapse).exists() and not options.overwrite:
         raise InputError(f"{options.timelapse}: shows the run up to its stop; name another film for the rest")
-    others = [path for path in (*tables, options.record, options.timelapse) if path]
+    others = [path for path in (*tables, *progress, options.record, options.timelapse) if path]
     for path in others:
         check_writable(path)
-        if Path(path).exists() and not overwrite:
+        if Path(path).exists() and not (overwrite or path in progress):
             raise InputError(f"{path}: exists already; --overwrite replaces it")
     names = [Path(path).resolve() for path in (options.output, *others)]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{name}: would be written twice; give each output a name of its own")
-    return tables
+    return tables | progress
 
 
 def _each(callbacks: Sequence[Callable]) -> Callable:
@@ -237,7 +248,8 @@ def checkpoint_path(form: str, iteration: int, option: str = "--checkpoint-outpu
     Parameters
     ----------
     form : str
-        A path with a placeholder for the iteration, as ``{}``, ``{:05}``, ``%d`` or ``%05d``.
+        A path with a placeholder for the iteration, as ``{}``, ``{:05}``, ``%d``, ``%i``, ``%s`` or
+        ``%05d``: all that neural-style takes (neural_style.py, fmt_imsave).
     iteration : int
     option : str
         What the form was given with, for the message.
@@ -248,7 +260,7 @@ def checkpoint_path(form: str, iteration: int, option: str = "--checkpoint-outpu
         If there is no placeholder.
     """
     try:
-        path = form % iteration if re.search(r"%0?\d*d", form) else form.format(iteration)
+        path = form % iteration if re.search(r"%[-+ 0#]*\d*[dius]", form) else form.format(iteration)
     except (IndexError, KeyError, ValueError, TypeError, AttributeError):
         path = form
     if path == form:

@@ -1,43 +1,100 @@
 """What appears on the terminal: messages, progress, and nothing of TensorFlow's."""
 
 import os
+import subprocess
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from neuralstyle.command.options import respelled
+from neuralstyle.files import InputError
+
 if TYPE_CHECKING:
     from neuralstyle.runs.history import Step
 
 
+def tell(line: str, program: str = "neuralstyle") -> None:
+    """Say one line to the user, on standard error where there is one."""
+    if sys.stderr is not None:  # pythonw has none
+        print(f"{program}: {line}", file=sys.stderr)
+
+
+def exit_status(action: Callable[[], int | None], program: str = "neuralstyle") -> int:
+    """Do what a command is for, and say in one line why it could not be done.
+
+    Parameters
+    ----------
+    action : callable
+        Gives an exit status, or None for 0.
+    program : str
+        What the line begins with.
+
+    Returns
+    -------
+    int
+        The action's; 2 after bad input, 130 after Ctrl-C.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Other people's warnings are for programmers; ours are for users.
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", module="neuralstyle")
+            warnings.showwarning = lambda message, *others, **more: tell(str(message), program)
+            return action() or 0
+    except InputError as error:
+        tell(respelled(error), program)
+        return 2
+    except KeyboardInterrupt:
+        tell("stopped at once; what was not finished is not written", program)
+        return 130
+
+
+#: Holds what it reads until there is no more, and says it then.
+_LISTENER = "import sys; sys.stderr.buffer.write(sys.stdin.buffer.read())"
+
+
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Keep what TensorFlow's libraries print while they load off the screen.
+    """Keep what TensorFlow's libraries print while they load off the screen, unless they die of it.
 
-    Some of it comes before any setting of theirs is read, so standard error itself is put aside. An
-    import that fails raises, and says why itself.
+    Some of it comes before any setting of theirs is read, so standard error itself is put aside: another
+    process listens to it meanwhile. Where this process ends in the middle (a processor that lacks an
+    instruction, say), the listener says what it has heard. An import that fails raises, and says why
+    itself.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.stderr is None:
+        # Under pythonw, or closed by whoever started this. What is printed there must not get into the
+        # next file that is opened, which would be given the same number.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+        return
     sys.stderr.flush()
-    standard_error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    try:
+        listener = subprocess.Popen(
+            # In a session of its own, where Ctrl-C does not reach it.
+            [sys.executable or "", "-I", "-S", "-c", _LISTENER],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError:  # no more processes; better some noise than no picture
+        yield
+        return
+    standard_error = os.dup(2)
+    os.dup2(listener.stdin.fileno(), 2)
     try:
         yield
     finally:
+        sys.stderr.flush()
         os.dup2(standard_error, 2)
         os.close(standard_error)
-        os.close(nowhere)
-
-
-def tell(line: str) -> None:
-    """Say one line to the user, on standard error."""
-    print(f"neuralstyle: {line}", file=sys.stderr)
-
-
-def show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """Show a warning as any other message; takes the place of `warnings.showwarning`."""
-    tell(str(message))
+        listener.kill()
+        listener.wait()
+        listener.stdin.close()
 
 
 def progress(stack: ExitStack, options: Namespace, iterations: int) -> Callable[["Step"], None]:
@@ -50,7 +107,13 @@ def progress(stack: ExitStack, options: Namespace, iterations: int) -> Callable[
         nonlocal bar
         if bar is None:
             bar = stack.enter_context(
-                tqdm(total=iterations, unit="it", disable=options.quiet, dynamic_ncols=True, file=sys.stderr)
+                tqdm(
+                    total=iterations,
+                    unit="it",
+                    disable=options.quiet or sys.stderr is None,
+                    dynamic_ncols=True,
+                    file=sys.stderr,
+                )
             )
         if options.print_iterations and step.iteration % options.print_iterations == 0:
             bar.write(
