@@ -12,7 +12,7 @@ from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
 from neuralstyle.pictures.reading import as_image
 from neuralstyle.pictures.sizes import SMALLEST_SIDE, fitted_size, resize
-from neuralstyle.recipes import Recipe, stages
+from neuralstyle.recipes import Recipe, check_styles, stages
 
 #: A picture as it is handed in: H×W×3, uint8 or floating point, RGB, 0..255; or a file.
 Picture = np.ndarray | str | Path
@@ -175,12 +175,8 @@ def fit_pictures(recipe: Recipe, scene: Scene) -> Scene:
     method = recipe.resampling
     height, width = content_size(recipe, *scene.content.shape[:2])
     content = resize(scene.content, height, width, method)
+    check_styles(recipe, len(scene.styles))
     scales = recipe.style_scales or (1.0,) * len(scene.styles)
-    if len(scales) != len(scene.styles):
-        raise InputError(
-            f"style_scales has {len(scales)} scales for {len(scene.styles)} style pictures",
-            fields=("style_scales",),
-        )
     pictures = [
         resize(style.picture, *_style_size(recipe, style.picture, scale, (height, width)), method)
         for style, scale in zip(scene.styles, scales, strict=True)

@@ -68,7 +68,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
 def inspect(options: argparse.Namespace, paths: list[str]) -> None:
     """Read the pictures and the network, and print everything that was asked for."""
     from neuralstyle.networks import load_network
-    from neuralstyle.pictures.reading import fit_width, read_image
+    from neuralstyle.pictures.reading import read_image
+    from neuralstyle.pictures.sizes import fit_width
 
     if options.width is not None and options.width < 1:
         raise InputError(f"--width is {options.width}; it must be 1 or more")
@@ -115,7 +116,7 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
 
 def plan_edges(folder: Path, paths: list[str], overwrite: bool) -> list[dict[str, Path]]:
     """Name the edge pictures of each picture after it, and find out that they can be written."""
-    from neuralstyle.pictures.reading import check_output
+    from neuralstyle.pictures.writing import check_output
 
     stems = [Path(path).stem for path in paths]
     if len(set(stems)) < len(stems):
@@ -132,7 +133,7 @@ def plan_edges(folder: Path, paths: list[str], overwrite: bool) -> list[dict[str
 
 def write_edges(files: dict[str, Path], pictures: "dict[str, np.ndarray]") -> None:
     """Write the edge pictures of one picture, and say where they are."""
-    from neuralstyle.pictures.reading import write_image
+    from neuralstyle.pictures.writing import write_image
 
     for kind, path in files.items():
         write_image(path, pictures[kind])

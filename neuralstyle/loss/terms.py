@@ -13,7 +13,7 @@ from neuralstyle.files import InputError
 from neuralstyle.loss.objectives import Objective, Piece, Sums, Term
 from neuralstyle.loss.targets import Targets
 from neuralstyle.networks.gram import gram_matrix
-from neuralstyle.recipes import Recipe
+from neuralstyle.recipes import Recipe, shares
 
 
 def _formula(formulas: Mapping[str, Callable], name: str, what: str) -> Callable:
@@ -317,10 +317,7 @@ def objective_of(recipe: Recipe, styles: int = 1) -> Objective:
     InputError
         If the recipe has weights for another number of styles.
     """
-    blend = recipe.style_blend or (1.0,) * styles
-    if len(blend) != styles:
-        raise InputError(f"--style-blend-weights has {len(blend)} weights for {styles} style pictures")
-    blend = tuple(weight / sum(blend) for weight in blend)
+    blend = shares(recipe, styles)
     normalize = recipe.normalize_gradients
     return (
         recipe.content_weight * content(recipe.content_layers, recipe.content_formula, normalize)
