@@ -93,7 +93,7 @@ def stylize(arguments: Sequence[str]) -> int:
                 lambda step: write(checkpoint_path(options.checkpoint_output, step.iteration), step.picture)
             )
         if options.timelapse:
-            from neuralstyle.runs.history import Timelapse
+            from neuralstyle.runs.film import Timelapse
 
             film = stack.enter_context(Timelapse(options.timelapse, transfer.result_size(recipe, content)))
             on_checkpoint.append(lambda step: film.add(step.picture))

@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.runs.history import Step
+from neuralstyle.runs.watching import Beginning, Watcher
 
 Summary = tf.compat.v1.Summary
 
 
-class EventWriter:
+class EventWriter(Watcher):
     """Writes a TensorBoard event file while a run goes on; TensorBoard itself is not needed for it.
 
     A context manager: what is still in memory is written when the block ends. What is older than ten
@@ -48,6 +49,18 @@ class EventWriter:
 
     def __exit__(self, *exception: object) -> None:
         self._writer.close()
+
+    def begin(self, beginning: Beginning) -> None:
+        """Write the graph of the loss, as a watcher of the run."""
+        self.add_graph(beginning.graph)
+
+    def step(self, step: Step) -> None:
+        """Write the losses of a step, as a watcher of the run."""
+        self.add_step(step)
+
+    def snapshot(self, step: Step) -> None:
+        """Write the picture of a step, as a watcher of the run."""
+        self.add_picture(step.iteration, step.picture)
 
     def add_graph(self, graph: tf.Graph) -> None:
         """Write the definition of a graph, with the shapes of its tensors.

@@ -33,10 +33,7 @@ class Beginning:
 
 
 class Watcher:
-    """Looks on while a run goes on. Each kind overrides what it wants to be told.
-
-    A watcher may be a context manager; whoever starts the run enters it.
-    """
+    """Looks on while a run goes on; each kind overrides what it wants to be told of."""
 
     def begin(self, beginning: Beginning) -> None:
         """The loss at one of the run's sizes is open, and the first step is about to be made."""
