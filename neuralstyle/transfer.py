@@ -64,6 +64,8 @@ class Result:
         The step whose picture this is.
     state : State
         What the run needs to go on from its last step.
+    tile : int or None
+        The size of the tiles that it was computed in at last; None for whole pictures.
     interrupted : bool
         Whether the run was stopped early.
     """
@@ -73,6 +75,7 @@ class Result:
     picture: np.ndarray
     step: Step
     state: State
+    tile: int | None = None
     interrupted: bool = False
 
 
@@ -196,19 +199,22 @@ def run(
                 raise
             interrupted = True  # the smaller picture is what there is
             break
-        # A large picture is not kept for nothing while the optimiser works.
-        current = _Stage(progress, scale, stage, prepared.colours, here)
-        start = here.picture if here else prepared.start / np.float32(stage.unit)
-        del prepared
         with opened as loss:
+            if picture is not None and progress.stop.is_set():  # while the targets were measured
+                interrupted = True
+                break
+            current = _Stage(progress, scale, stage, prepared.colours, here)
+            start = here.picture if here else prepared.start / np.float32(stage.unit)
+            del prepared  # large pictures are not kept for nothing while the optimiser works
             interrupted = current.optimize(loss, start)
+            tile = loss.tile
         step, picture = current.result()
         if interrupted or (progress.stop.is_set() and scale + 1 < len(sizes)):
             interrupted = True
             break
     picture = current.finished(picture)
     image = np.rint(picture).astype(np.uint8)
-    return Result(image, progress.history, picture, step, progress.state, interrupted)
+    return Result(image, progress.history, picture, step, progress.state, tile, interrupted)
 
 
 class _InUnits:

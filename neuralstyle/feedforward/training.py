@@ -7,6 +7,7 @@ optimiser is Adam, as TensorFlow 1 has it.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from neuralstyle.feedforward.crops import Crops
 from neuralstyle.feedforward.pictures import fitted
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
-from neuralstyle.loss.losses import network_for
-from neuralstyle.loss.objectives import Piece, layers_in_use, objective
-from neuralstyle.loss.targets import Targets, style_target
+from neuralstyle.loss.objectives import Piece
+from neuralstyle.loss.targets import Targets, measure
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network, vgg
+from neuralstyle.preparation import Scene, Style, in_range, network_for
 from neuralstyle.recipes import Recipe
 
 #: Put after a checkpoint's name: what training needs to go on, besides the weights.
@@ -38,7 +40,7 @@ def style_targets(
     Parameters
     ----------
     network : Network
-        As `neuralstyle.loss.losses.network_for` gives it.
+        As `neuralstyle.preparation.network_for` gives it.
     recipe : Recipe
     style : ndarray
         H×W×3, float32, RGB, 0..255.
@@ -46,11 +48,11 @@ def style_targets(
         Height and width of the pictures in pixels.
     machine : Machine, optional
     """
-    content_layers, style_layers = layers_in_use(recipe)
-    style = style * np.float32(recipe.style_range / 255)
-    targets = style_target(network, style, style_layers, recipe.pooling, recipe.padding, machine=machine)
-    sizes = vgg.sizes(network, size, size, content_layers + style_layers, recipe.padding)
-    return Targets(size, size, sizes, {}, (targets,))
+    objective = objective_of(recipe)
+    scene = in_range(recipe, Scene(np.empty((size, size, 3), np.float32), (Style(style),)))
+    machine = replace(machine or Machine(), tile=None)
+    targets = measure(network, scene, (), objective.style_layers, machine)
+    return replace(targets, sizes=network.sizes(size, size, objective.layers))
 
 
 def perceptual_losses(
@@ -61,7 +63,7 @@ def perceptual_losses(
     Parameters
     ----------
     network : Network
-        As `neuralstyle.loss.losses.network_for` gives it.
+        As `neuralstyle.preparation.network_for` gives it.
     recipe : Recipe
     targets : Targets
         As `style_targets` gives them.
@@ -76,12 +78,9 @@ def perceptual_losses(
         "total", "content", "style" and "tv", weights included: N losses each, one a picture.
     """
     batch = pictures.shape[0]
-    content_layers, _ = layers_in_use(recipe)
-    features = vgg.build(network, pictures, targets.sizes, recipe.pooling, recipe.padding)
-    content = {}
-    if content_layers:
-        content = vgg.build(network, photographs, content_layers, recipe.pooling, recipe.padding)
-    wanted = objective(recipe)
+    wanted = objective_of(recipe)
+    features = vgg.build(network, pictures, targets.sizes)
+    content = vgg.build(network, photographs, wanted.content_layers) if wanted.content_layers else {}
 
     # The derivative of a split is one copy, that of a slice is an array of zeros for every picture.
     def each(tensors: Mapping[str, tf.Tensor]) -> list[dict[str, tf.Tensor]]:

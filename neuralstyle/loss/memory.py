@@ -134,7 +134,7 @@ def choose_tile(
     height, width : int
         Of the picture.
     tile : int, "auto" or None
-        What was asked for. "auto" takes the picture whole where its graph fits into the memory that is
+        What was asked for. A picture of one tile is taken whole. "auto" takes the picture whole where its graph fits into the memory that is
         free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or 256 where that does not fit. What
         does not go with tiles is taken whole.
     reserved : int
@@ -150,8 +150,10 @@ def choose_tile(
     InputError
         If it is another word than "auto".
     """
-    if tile is None or isinstance(tile, int):
-        return tile
+    if isinstance(tile, int):
+        return None if tile >= max(height, width) else tile
+    if tile is None:
+        return None
     if tile != "auto":
         raise InputError(f"unknown tile {tile!r}; give a number of pixels, auto or none")
     free = free_bytes() - reserved

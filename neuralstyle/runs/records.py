@@ -14,7 +14,8 @@ import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
 from neuralstyle.networks import Network
-from neuralstyle.pictures.reading import read_image, read_text
+from neuralstyle.optimizers import LBFGS
+from neuralstyle.pictures.reading import Picture, picture_size, read_text
 from neuralstyle.recipes import Recipe
 from neuralstyle.runs.history import Step
 
@@ -27,19 +28,19 @@ FORMAT = 1
 #: Starts of a recipe that are no file.
 _NO_FILE = ("noise", "content", "style")
 
-Picture = np.ndarray | str | Path
+Described = np.ndarray | str | Path | Picture
 Record = dict[str, object]
 
 
 def make_record(
     recipe: Recipe,
-    content: Picture,
-    styles: Sequence[Picture],
+    content: Described,
+    styles: Sequence[Described],
     network: Network,
     seed: int,
     *,
-    masks: Sequence[Picture | None] = (),
-    style_masks: Sequence[Picture | None] = (),
+    masks: Sequence[Described | None] = (),
+    style_masks: Sequence[Described | None] = (),
     options: Mapping[str, object] | None = None,
 ) -> Record:
     """Describe a run before it begins; `add_result` completes the record at its end.
@@ -51,10 +52,10 @@ def make_record(
     ----------
     recipe : Recipe
         As it was asked for, before `Recipe.in_force`.
-    content : ndarray or path
+    content : Picture, ndarray or path
         A path is kept as it is given, and found again from the same folder only. Of an array only its
         hash is kept.
-    styles : sequence of ndarray or path
+    styles : sequence of (Picture, ndarray or path)
     network : Network
         As `neuralstyle.load_network` gives it. Of its path only the file's name is kept.
     seed : int
@@ -77,7 +78,7 @@ def make_record(
     # Slow to import; a run has imported it, and whoever only reads records has not.
     import tensorflow
 
-    def described(pictures: Sequence[Picture | None]) -> list[Record | None]:
+    def described(pictures: Sequence[Described | None]) -> list[Record | None]:
         return [None if picture is None else _describe(picture) for picture in pictures]
 
     record = {
@@ -108,7 +109,15 @@ def make_record(
     return record
 
 
-def add_result(record: Record, step: Step, height: int, width: int) -> Record:
+def add_result(
+    record: Record,
+    step: Step,
+    height: int,
+    width: int,
+    *,
+    stopped: int | None = None,
+    tile: int | None = None,
+) -> Record:
     """Complete a record with what came out.
 
     Parameters
@@ -119,15 +128,63 @@ def add_result(record: Record, step: Step, height: int, width: int) -> Record:
         The step whose picture is the result.
     height, width : int
         Of the result, in pixels.
+    stopped : int, optional
+        The iteration that the run was stopped after, where it was.
+    tile : int, optional
+        The size of the tiles that the picture was computed in, whatever was asked for.
 
     Returns
     -------
     dict
-        The record with one more entry, ``result``: width, height, iteration, losses.
+        The record with one more entry, ``result``: width, height, iteration, losses, and stopped if it was.
     """
-    losses = {term: float(getattr(step, term)) for term in ("total", "content", "style", "tv")}
+    losses = {name: float(value) for name, value in step.losses.items()}
     result = {"width": int(width), "height": int(height), "iteration": int(step.iteration), "losses": losses}
-    return {**record, "result": result}
+    if stopped is not None:
+        result["stopped"] = int(stopped)
+    options = record["options"]
+    if "tile" in options:
+        options = {**options, "tile": tile}
+    return {**record, "options": options, "result": result}
+
+
+def resumed(record: Record, before: Record, iteration: int) -> Record:
+    """The record of a run that goes on from where another left off.
+
+    With the optimisers whose runs go on bit for bit there is nothing to say. SciPy's L-BFGS forgets what it
+    remembered, so a run of it that was never stopped would give another picture.
+
+    Parameters
+    ----------
+    record : dict
+        Of the run that goes on.
+    before : dict
+        Of the run that was stopped.
+    iteration : int
+        Where it was stopped.
+    """
+    if not isinstance(recipe_from_record(record).optimizer, LBFGS):
+        return record
+    return {**record, "resumed": [*before.get("resumed", ()), int(iteration)]}
+
+
+def stopped_at(record: Record | None) -> int | None:
+    """The iteration that the run of a record was stopped after; None where it ran to its end.
+
+    Raises
+    ------
+    InputError
+        If no run can repeat what that run did.
+    """
+    if record is None:
+        return None
+    if record.get("resumed"):
+        at = ", ".join(map(str, record["resumed"]))
+        raise InputError(
+            f"the record's run was stopped and went on with an empty memory (after iteration {at}), which no "
+            "run repeats; give the same options without --from-record"
+        )
+    return record.get("result", {}).get("stopped")
 
 
 def to_json(record: Record) -> str:
@@ -374,14 +431,15 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _describe(picture: Picture) -> Record:
-    if isinstance(picture, np.ndarray):
+def _describe(picture: Described) -> Record:
+    if isinstance(picture, Picture):
+        path, digest, (height, width) = str(picture.path), picture.sha256, picture.pixels.shape[:2]
+    elif isinstance(picture, np.ndarray):
         image = np.asarray(picture, np.float32)
-        path, digest = None, hashlib.sha256(image.tobytes()).hexdigest()
+        path, digest, (height, width) = None, hashlib.sha256(image.tobytes()).hexdigest(), image.shape[:2]
     else:
-        image = read_image(picture)
-        path, digest = str(picture), _hash_file(picture)
-    return {"path": path, "sha256": digest, "width": image.shape[1], "height": image.shape[0]}
+        path, digest, (height, width) = str(picture), _hash_file(picture), picture_size(picture)
+    return {"path": path, "sha256": digest, "width": width, "height": height}
 
 
 def _hash_file(path: str | Path) -> str:

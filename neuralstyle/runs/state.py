@@ -181,7 +181,7 @@ def check_same_run(path: str | Path, state: State, record: Record) -> None:
         If it is another run. The message says what differs.
     """
     recipe = recipe_from_record(record)
-    ignoring = ("bits", "quality", "tile", *(() if recipe.scales else ("iterations",)))
+    ignoring = ("bits", "quality", "tile", "threads", "device", *(() if recipe.scales else ("iterations",)))
     found = difference(state.record, record, ignoring)
     if found:
         raise InputError(f"{path}: was made with {found}; give the same options, or leave --resume out")
