@@ -1,9 +1,9 @@
 """How much memory a picture takes, how much there is, and whether to cut the picture into tiles."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from neuralstyle.files import InputError
+from neuralstyle.free_memory import free_bytes
 from neuralstyle.loss.objectives import Objective
 from neuralstyle.networks import Network
 from neuralstyle.optimizers import LBFGS, Optimizer
@@ -15,29 +15,6 @@ _FIXED = 400 * 2**20
 
 #: The halo adds a sixth to a tile of so many pixels, and a third to one of half as many.
 LARGEST_TILE = 2048
-
-#: Assumed to be free where the system does not say.
-_UNKNOWN = 4 * 2**30
-
-
-def free_bytes() -> int:
-    """The memory that this process can still have without swapping, in bytes.
-
-    Linux says; elsewhere 4 GB are assumed.
-    """
-    table = Path("/proc/meminfo")
-    if not table.is_file():
-        return _UNKNOWN
-    fields = dict(line.split(":") for line in table.read_text().splitlines())
-    free = int(fields["MemAvailable"].split()[0]) * 1024
-    # A container may have less than the machine (version 2 of control groups). What it has used counts the
-    # files that the system keeps in memory as long as nobody else wants it.
-    group = Path("/sys/fs/cgroup")
-    if (group / "memory.max").is_file() and (group / "memory.max").read_text().strip() != "max":
-        limit, used = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
-        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        free = min(free, limit - used + int(counts["inactive_file"]) + int(counts["active_file"]))
-    return free
 
 
 def graph_bytes(network: Network, layers: tuple[str, ...], height: int, width: int) -> int:
@@ -134,9 +111,9 @@ def choose_tile(
     height, width : int
         Of the picture.
     tile : int, "auto" or None
-        What was asked for. A picture of one tile is taken whole. "auto" takes the picture whole where its graph fits into the memory that is
-        free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or 256 where that does not fit. What
-        does not go with tiles is taken whole.
+        What was asked for; a picture of one tile is taken whole. "auto" takes the picture whole where its
+        graph fits into the memory that is free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or
+        256 where that does not fit. What does not go with tiles is taken whole.
     reserved : int
         How many bytes of the free memory others will need: the optimiser.
 

@@ -139,6 +139,8 @@ def fetch(file: PublishedFile, folder: str | Path, url: str | None = None) -> Pa
         raise InputError(f"{url}: the download was cut short; try again") from error
     except requests.RequestException as error:
         raise InputError(f"{url}: cannot be reached ({type(error).__name__}); try again") from error
+    except InputError:  # the file cannot be written
+        raise
     except ValueError as error:
         raise InputError(f"{url}: is not {file.name}: its {algorithm} is not {expected}") from error
     except OSError as error:

@@ -20,7 +20,7 @@ import pooch
 import skimage.data
 import tensorflow as tf
 
-from neuralstyle.files import InputError, replacing
+from neuralstyle.files import InputError, first_line, replacing
 from neuralstyle.graphs import open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.vgg import build
@@ -176,9 +176,9 @@ def normalized_network(network: Network, cache_folder: str | Path | None = None)
             folder.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
                 np.savez(temporary, **means)
-        except OSError as error:
+        except (OSError, InputError) as error:
             warnings.warn(
-                f"{folder}: mean activations cannot be kept there ({error.strerror or error}); "
+                f"{folder}: mean activations cannot be kept there ({first_line(error)}); "
                 "the next run has to find them again",
                 stacklevel=2,
             )

@@ -1,145 +1,167 @@
 """Picture files as they are: each read with the library that keeps its depth, nothing converted yet."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+import io
+import zlib
+from dataclasses import replace
+from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
-ORIENTATION = ExifTags.Base.Orientation
+from neuralstyle.files import InputError
+from neuralstyle.pictures import kinds, with_pillow
+from neuralstyle.pictures.decoded import Decoded, split
 
-TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-#: The kinds of TIFF that are read in full depth, and their channels without alpha.
-TIFF_CHANNELS = {"MINISWHITE": 1, "MINISBLACK": 1, "RGB": 3, "SEPARATED": 4}
+#: Chunks of a PNG, besides those that every reader needs, that say how its pixels look.
+_TELLING_CHUNKS = (b"tRNS", b"iCCP", b"eXIf")
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A picture as its file holds it.
+def decode(data: bytes, suffix: str = "", at_least: tuple[int, int] | None = None) -> Decoded:
+    """Decode the bytes of a picture file; what kind it is shows from them.
 
-    Attributes
+    Parameters
     ----------
-    colours : ndarray
-        H×W×1 (grey), H×W×3 (RGB) or H×W×4 (CMYK, 255 is full ink); uint8, uint16, uint32 or float.
-    alpha : ndarray or None
-        H×W×1, of the same type.
-    profile : bytes or None
-        The ICC profile that says what the colours stand for.
-    orientation : int
-        1..8, as EXIF and TIFF number them.
+    data : bytes
+    suffix : str
+        Of the file's name: a hint for kinds that Pillow and tifffile do not know.
+    at_least : (int, int), optional
+        As in `neuralstyle.pictures.reading.read_picture`.
+
+    Raises
+    ------
+    InputError
+        If it is a film or a raw file, if a package is missing that could read it, or if there is too little
+        memory. The message does not name the file, and begins as if it had.
+    Exception
+        Whatever a decoder raises on a damaged file.
     """
+    start = data[: kinds.START]
+    _refuse(start)
+    if start.startswith(kinds.TIFF_SIGNATURES):
+        from neuralstyle.pictures import with_tifffile
 
-    colours: np.ndarray
-    alpha: np.ndarray | None = None
-    profile: bytes | None = None
-    orientation: int = 1
-
-
-def decode(path: Path) -> Decoded:
-    """Read a picture with the library that keeps its depth."""
-    with path.open("rb") as file:
-        start = file.read(25)
-    if start.startswith(TIFF_SIGNATURES):
-        import tifffile
-
-        with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages[0]
-            # Pillow knows the rarer kinds, and cuts whatever is deeper down to 8 bits.
-            if page.bitspersample >= 8 and page.photometric.name in TIFF_CHANNELS:
-                return _decode_tiff(page)
+        return with_tifffile.decode(data)
+    if start.startswith(kinds.JPEG_XL_SIGNATURES):
+        return _decode_jpeg_xl(data)
+    if kinds.is_heic(start):
+        return _decode_heic(data)
     try:
-        with Image.open(path) as image:
-            if start.startswith(b"\x89PNG") and start[24] == 16:
-                return _decode_deep_png(path, image)
-            return _decode_with_pillow(image)
+        if start.startswith(kinds.PNG_SIGNATURE):
+            return _decode_png(data)
+        with with_pillow.opened(io.BytesIO(data)) as image:
+            return with_pillow.decode(image, at_least)
     except UnidentifiedImageError:
-        return _decode_with_imageio(path)
+        return _decode_with_imageio(data, suffix)
 
 
-def _decode_with_pillow(image: Image.Image) -> Decoded:
-    profile = image.info.get("icc_profile")
-    # Pillow turns some kinds of file by itself while it loads them, and then drops the tag.
-    image.load()
-    orientation = image.getexif().get(ORIENTATION, 1)
-    if image.has_transparency_data and image.mode != "LA":
-        image = image.convert("RGBA")
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "F") and not image.mode.startswith("I"):
-        image = image.convert("RGB")
-    pixels = np.asarray(image)
-    if pixels.dtype == np.int32:
-        pixels = pixels.astype(np.uint16)  # Pillow's "I" is what 16 bits of other formats become
-    if image.mode == "CMYK":
-        return Decoded(pixels, None, profile, orientation)
-    return replace(_split(pixels), profile=profile, orientation=orientation)
+def size(file: BinaryIO, suffix: str = "") -> tuple[int, int]:
+    """Height and width of a picture file, the right way up, from its header where the format has one.
+
+    Parameters
+    ----------
+    file : binary file
+        At its start.
+    suffix : str
+        As in `decode`.
+    """
+    start = file.read(kinds.START)
+    file.seek(0)
+    _refuse(start)
+    if start.startswith(kinds.TIFF_SIGNATURES):
+        from neuralstyle.pictures import with_tifffile
+
+        return with_tifffile.size(file)
+    if start.startswith(kinds.PNG_SIGNATURE):
+        file = io.BytesIO(_pixels_alone(file.read()))
+    try:
+        with with_pillow.opened(file) as image:
+            return with_pillow.size(image)
+    except UnidentifiedImageError:
+        file.seek(0)
+        decoded = decode(file.read(), suffix)
+        height, width = decoded.colours.shape[:2]
+        return (width, height) if decoded.orientation in (5, 6, 7, 8) else (height, width)
 
 
-def _decode_deep_png(path: Path, image: Image.Image) -> Decoded:
-    """Read 16 bits a channel, which Pillow would cut down to 8; what stands around them Pillow reads."""
+def _refuse(start: bytes) -> None:
+    if kinds.is_raw(start):
+        raise kinds.raw()
+    if kinds.is_film(start):
+        raise kinds.film()
+
+
+def _decode_png(data: bytes) -> Decoded:
+    """Decode a PNG, whatever is wrong with the notes that it carries."""
+    try:
+        return _decode_whole_png(data)
+    except InputError:
+        raise
+    except Exception:
+        return _decode_whole_png(_pixels_alone(data))
+
+
+def _decode_whole_png(data: bytes) -> Decoded:
+    with with_pillow.opened(io.BytesIO(data)) as image:
+        if data[24] != 16:
+            return with_pillow.decode(image)
+        # 16 bits a channel, which Pillow would cut down to 8; what stands around them Pillow reads.
+        import imagecodecs
+
+        with_pillow.check_fits(image)
+        image.load()  # EXIF may stand after the pixels
+        return replace(
+            split(imagecodecs.png_decode(data)),
+            profile=image.info.get("icc_profile"),
+            orientation=with_pillow.orientation(image),
+        )
+
+
+def _pixels_alone(png: bytes) -> bytes:
+    """A PNG without what says nothing about its pixels; what is damaged of that would stop its readers.
+
+    An EXIF block after the pixels comes to stand before them.
+    """
+    place = {b"IHDR": 0, b"iCCP": 1, b"PLTE": 2, b"tRNS": 3, b"eXIf": 3}
+    chunks, position = [], len(kinds.PNG_SIGNATURE)
+    while position + 12 <= len(png):
+        length, kind = int.from_bytes(png[position : position + 4], "big"), png[position + 4 : position + 8]
+        end = position + 12 + length
+        whole = png[position:end]
+        sound = zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], "big")
+        # The case of a name's first letter says whether a reader must know the chunk (PNG, section 5.4).
+        if kind[:1].isupper() or kind == b"tRNS" or (kind in _TELLING_CHUNKS and sound):
+            chunks.append((place.get(kind, 4), whole))
+        position = end
+    chunks.sort(key=lambda chunk: chunk[0])
+    return b"".join([png[: len(kinds.PNG_SIGNATURE)], *(chunk for _, chunk in chunks)])
+
+
+def _decode_jpeg_xl(data: bytes) -> Decoded:
+    """Decode a JPEG XL; its decoder turns it the right way up, and tells of no profile: sRGB it is."""
     import imagecodecs
 
-    image.load()  # EXIF may stand after the pixels
-    return replace(
-        _split(imagecodecs.png_decode(path.read_bytes())),
-        profile=image.info.get("icc_profile"),
-        orientation=image.getexif().get(ORIENTATION, 1),
-    )
+    if not imagecodecs.JPEGXL.available:
+        raise InputError("is a JPEG XL picture; `pip install -U imagecodecs`, or convert it to PNG")
+    return split(imagecodecs.jpegxl_decode(data, index=0))
 
 
-def _decode_tiff(page) -> Decoded:
-    """Read a page of a TIFF file (`tifffile.TiffPage`)."""
-    kind = page.photometric.name
-    channels = TIFF_CHANNELS[kind]
-    pixels = page.asarray()
-    if page.axes.startswith("S"):  # one plane a channel
-        pixels = np.moveaxis(pixels, 0, -1)
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    if pixels.dtype.kind == "u" and page.bitspersample < 8 * pixels.dtype.itemsize:
-        # 12 bits, say, come as 0..4095 of 16; bring them to where 65535 is white.
-        whole = np.iinfo(pixels.dtype).max
-        pixels = np.rint(pixels * (whole / (2**page.bitspersample - 1))).astype(pixels.dtype)
-    colours, alpha = pixels[..., :channels], None
-    if kind == "MINISWHITE":
-        colours = np.iinfo(colours.dtype).max - colours
-    extra = page.extrasamples[0].name if page.extrasamples else None
-    if extra in ("ASSOCALPHA", "UNASSALPHA"):
-        alpha = pixels[..., channels : channels + 1]
-    if extra == "ASSOCALPHA":  # the colours were multiplied by it
-        colours = np.clip(as_float(colours) / np.maximum(as_float(alpha), 1e-3), 0, 1)
-    tag = page.tags.get(ORIENTATION)
-    return Decoded(colours, alpha, page.iccprofile, tag.value if tag else 1)
+def _decode_heic(data: bytes) -> Decoded:
+    """Decode a HEIC; its decoder turns it the right way up."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError("is a HEIC picture; `pip install pillow-heif`, or convert it to PNG") from None
+    return with_pillow.decode(pillow_heif.open_heif(io.BytesIO(data)).to_pillow())
 
 
-def _decode_with_imageio(path: Path) -> Decoded:
+def _decode_with_imageio(data: bytes, suffix: str) -> Decoded:
     """Read what neither tifffile nor Pillow knows, with whatever else imageio finds installed."""
+    if suffix.lower() in kinds.FILM_SUFFIXES:
+        raise kinds.film()
     import imageio.v3
 
     try:
-        pixels = imageio.v3.imread(path, index=0)
+        pixels = imageio.v3.imread(data, index=0, extension=suffix or None)
     except OSError as error:  # its own message lists the packages that it would like to have
         raise ValueError("it is damaged or of an unknown kind") from error
-    return _split(np.asarray(pixels))
-
-
-def _split(pixels: np.ndarray) -> Decoded:
-    """Tell colours from alpha by the number of channels: grey, grey and alpha, RGB, RGB and alpha."""
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4):
-        raise ValueError(f"an array of shape {pixels.shape} is no picture")
-    if pixels.shape[2] in (2, 4):
-        return Decoded(pixels[..., :-1], pixels[..., -1:])
-    return Decoded(pixels)
-
-
-def as_float(pixels: np.ndarray) -> np.ndarray:
-    """Pixels of any type as float32 0..255."""
-    if pixels.dtype.kind == "u":
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max / 255)
-    if pixels.dtype.kind != "f":
-        raise ValueError(f"pixels of type {pixels.dtype}")
-    if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-        raise ValueError("floating point pixels must lie in 0..1")
-    return 255 * pixels.astype(np.float32)
+    return split(np.asarray(pixels))

@@ -1,14 +1,14 @@
 """Pictures written: checked beforehand, replaced in one step, sRGB."""
 
 import io
-import zlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from neuralstyle.files import InputError, check_writable, first_line, replacing
+from neuralstyle.files import InputError, check_writable, first_line, replacing, require
 
 #: The kinds of file that can be written, each with the bits a channel that it can hold.
 DEPTHS = {
@@ -21,8 +21,23 @@ DEPTHS = {
     ".bmp": (8,),
 }
 
+#: The longest side in pixels that a kind of file, or the library that writes it, can have. (JPEG itself has
+#: 65535, libjpeg 65500; PNG has 2³¹ − 1, libpng a million.)
+LONGEST_SIDES = {
+    ".png": 1_000_000,
+    ".jpg": 65_500,
+    ".jpeg": 65_500,
+    ".webp": 16_383,
+}
 
-def check_output(path: str | Path, overwrite: bool = False, bits: int = 8, quality: int = 95) -> None:
+
+def check_output(
+    path: str | os.PathLike,
+    overwrite: bool = False,
+    bits: int = 8,
+    quality: int = 95,
+    size: tuple[int, int] | None = None,
+) -> None:
     """Find out, before any work starts, whether a picture could be written.
 
     Parameters
@@ -35,32 +50,34 @@ def check_output(path: str | Path, overwrite: bool = False, bits: int = 8, quali
         Bits a channel.
     quality : int
         1..100, of JPEG and WebP.
+    size : (int, int), optional
+        The height and width that the picture will have, where they are known.
 
     Raises
     ------
     InputError
-        If the suffix is unknown, its kind of file cannot hold that many bits, there is no such quality,
-        the file exists and must not be replaced, or the folder is missing or cannot be written.
+        If the suffix is unknown, its kind of file cannot hold that many bits or pixels, there is no such
+        quality, the file exists and must not be replaced, or the folder is missing or cannot be written.
     """
     path = Path(path)
     check_writable(path)
-    _check_kind(path, bits, quality)
+    _check_kind(path, bits, quality, size)
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; choose another name, or say that it may be overwritten")
 
 
 def write_image(
-    path: str | Path,
+    path: str | os.PathLike,
     image: np.ndarray,
     *,
     bits: int = 8,
     quality: int = 95,
-    icc_profile: bytes | None = None,
     text: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a picture, its kind named by the suffix; a file of that name is replaced.
+    r"""Write a picture, its kind named by the suffix; a file of that name is replaced.
 
-    Values are clipped to 0..255 and rounded to the nearest step: nothing wraps around.
+    Values are clipped to 0..255 and rounded to the nearest step: nothing wraps around. The file carries no
+    colour profile, which means sRGB.
 
     Parameters
     ----------
@@ -72,11 +89,9 @@ def write_image(
         Bits a channel; 16 in PNG and TIFF only, where 255 becomes 65535.
     quality : int
         1..100, of JPEG and WebP. JPEG keeps the colours at full resolution (4:4:4).
-    icc_profile : bytes, optional
-        Embedded as it is, in every kind of file but BMP, which gets none. Without one the file is
-        untagged, which means sRGB.
     text : mapping of str to str, optional
-        Kept in a PNG as international text chunks (iTXt); `read_text` gives it back.
+        Kept in a PNG as international text chunks (iTXt); `read_text` gives it back. A lone surrogate, which
+        stands for a byte of a file's name that is no UTF-8, is spelled out as JSON would: ``\udce9``.
 
     Raises
     ------
@@ -85,7 +100,7 @@ def write_image(
         or the file cannot be written.
     """
     path = Path(path)
-    _check_kind(path, bits, quality)
+    _check_kind(path, bits, quality, np.shape(image)[:2])
     suffix = path.suffix.lower()
     if text and suffix != ".png":
         raise InputError(f"{path}: only a PNG keeps text; name a .png file")
@@ -93,42 +108,27 @@ def write_image(
     check_writable(path)
     try:
         with replacing(path) as temporary:
-            if suffix == ".png":
-                temporary.write_bytes(_png(pixels, icc_profile, text or {}))
-            elif suffix in (".tif", ".tiff"):
-                import tifffile
-
-                tifffile.imwrite(
-                    temporary,
-                    pixels,
-                    photometric="rgb",
-                    compression="zlib",
-                    predictor=True,
-                    iccprofile=icc_profile,
-                    metadata=None,
-                )
-            else:
-                options = {
-                    ".jpg": {"quality": quality, "subsampling": "4:4:4", "icc_profile": icc_profile},
-                    ".webp": {"quality": quality, "icc_profile": icc_profile},
-                    ".bmp": {},
-                }
-                kind = ".jpg" if suffix == ".jpeg" else suffix
-                Image.fromarray(pixels).save(temporary, **options[kind])
-    except (OSError, ValueError) as error:  # a full disk, a side too long for the format
+            _WRITERS[suffix](temporary, pixels, quality=quality, text=text or {})
+    except InputError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:  # a codec that gives up
         raise InputError(f"{path}: cannot be written ({first_line(error)})") from error
 
 
-def _check_kind(path: Path, bits: int, quality: int) -> None:
-    if not (isinstance(quality, int) and 1 <= quality <= 100):
-        raise InputError(f"--quality is {quality}; it must be a number from 1 to 100")
-    depths = DEPTHS.get(path.suffix.lower())
-    if depths is None:
+def _check_kind(path: Path, bits: int, quality: int, size: tuple[int, int] | None) -> None:
+    whole = isinstance(quality, (int, np.integer))
+    require(whole and 1 <= quality <= 100, "quality", quality, "a number from 1 to 100")
+    suffix = path.suffix.lower()
+    if suffix not in DEPTHS:
         raise InputError(f"{path}: cannot write pictures of that kind; use one of {', '.join(DEPTHS)}")
-    if bits not in (8, 16):
-        raise InputError(f"--bits is {bits}; a picture has 8 or 16 bits a channel")
-    if bits not in depths:
+    require(bits in (8, 16), "bits", bits, "8 or 16")
+    if bits not in DEPTHS[suffix]:
         raise InputError(f"{path}: this kind of file holds 8 bits a channel; use .png or .tiff for {bits}")
+    if size and max(size) > LONGEST_SIDES.get(suffix, np.inf):
+        raise InputError(
+            f"{path}: cannot be written with {size[1]}×{size[0]} pixels; this kind of file holds "
+            f"{LONGEST_SIDES[suffix]} in a direction; use .tiff"
+        )
 
 
 def _quantised(image: np.ndarray, bits: int) -> np.ndarray:
@@ -142,20 +142,49 @@ def _quantised(image: np.ndarray, bits: int) -> np.ndarray:
     return np.rint(np.clip(image, 0, 255).astype(np.float32) * scale).astype(kind)
 
 
-def _png(pixels: np.ndarray, profile: bytes | None, text: Mapping[str, str]) -> bytes:
-    """A PNG; Pillow writes none of 16 bits, imagecodecs none with text or a profile."""
+def _write_png(path: Path, pixels: np.ndarray, *, text: Mapping[str, str], **_: object) -> None:
+    """Write a PNG; Pillow writes none of 16 bits, imagecodecs none with text."""
     import imagecodecs
 
     encoded = imagecodecs.png_encode(pixels, level=6)
     chunks = PngImagePlugin.PngInfo()
-    if profile:
-        chunks.add(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
     for keyword, value in text.items():
-        chunks.add_itxt(keyword, value)
+        chunks.add_itxt(keyword, value.encode(errors="backslashreplace").decode())
     header = 33  # the signature and the first chunk, IHDR, which all others follow
     file = io.BytesIO()
     file.write(encoded[:header])
-    for kind, data, *_ in chunks.chunks:
+    for kind, data, *_rest in chunks.chunks:
         PngImagePlugin.putchunk(file, kind, data)
     file.write(encoded[header:])
-    return file.getvalue()
+    path.write_bytes(file.getvalue())
+
+
+def _write_tiff(path: Path, pixels: np.ndarray, **_: object) -> None:
+    import tifffile
+
+    options = {"photometric": "rgb", "compression": "zlib", "predictor": True, "metadata": None}
+    tifffile.imwrite(path, pixels, **options)
+
+
+def _write_jpeg(path: Path, pixels: np.ndarray, *, quality: int, **_: object) -> None:
+    Image.fromarray(pixels).save(path, "JPEG", quality=quality, subsampling="4:4:4")
+
+
+def _write_webp(path: Path, pixels: np.ndarray, *, quality: int, **_: object) -> None:
+    Image.fromarray(pixels).save(path, "WEBP", quality=quality)
+
+
+def _write_bmp(path: Path, pixels: np.ndarray, **_: object) -> None:
+    Image.fromarray(pixels).save(path, "BMP")
+
+
+#: What writes each kind of file.
+_WRITERS: dict[str, Callable[..., None]] = {
+    ".png": _write_png,
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".jpg": _write_jpeg,
+    ".jpeg": _write_jpeg,
+    ".webp": _write_webp,
+    ".bmp": _write_bmp,
+}
