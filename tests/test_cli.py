@@ -1,5 +1,6 @@
 """The command as a user runs it: a process, its exit status, what it prints and what it leaves."""
 
+import importlib.util
 import json
 import signal
 import subprocess
@@ -16,7 +17,10 @@ import tifffile
 from neuralstyle import RECIPES
 from neuralstyle.command import main as cli
 from neuralstyle.command import stylize
+from neuralstyle.networks import SHIPPED as SHIPPED_NAME
+from neuralstyle.networks import weights_folder
 
+SHIPPED = weights_folder() / SHIPPED_NAME
 SCRIPT = Path(__file__).parents[1] / "scripts" / "stylize.py"
 
 
@@ -306,6 +310,100 @@ def test_an_option_that_cannot_be_used_is_named(capsys, folder, tmp_path, monkey
     assert expected in refused(capsys, *given, *options)
 
 
-@pytest.mark.parametrize("form, expected", [("a_{:04}.png", "a_0007.png"), ("a_%d.png", "a_7.png")])
+@pytest.mark.parametrize(
+    "form, expected",
+    [
+        *(("a_{:04}.png", "a_0007.png"), ("a_%d.png", "a_7.png"), ("a_{}.png", "a_7.png")),
+        *(("a_%s.png", "a_7.png"), ("a_%i.png", "a_7.png"), ("a_%05d.png", "a_00007.png")),
+        ("100%_{}.png", "100%_7.png"),
+    ],
+)
 def test_checkpoints_are_named_in_either_way(form, expected):
     assert stylize.checkpoint_path(form, 7) == Path(expected)
+
+
+def test_a_line_of_neural_style_runs_unchanged_and_again_with_overwrite(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = f"--content {folder}/content.png --styles {folder}/style.png {folder}/content.png --output o.jpg "
+    line += "--iterations 2 --print-iterations 1 --checkpoint-output o_%s.jpg --checkpoint-iterations 1 "
+    line += f"--progress-write --progress-plot --width 48 --style-scales 1.0 0.8 --network {SHIPPED} "
+    line += "--content-weight-blend 0.5 --content-weight 5 --style-weight 500 --style-layer-weight-exp 1.5 "
+    line += "--style-blend-weights 1 3 --tv-weight 100 --learning-rate 5 --beta1 0.8 --beta2 0.99 --eps 1e-7 "
+    line += f"--initial {folder}/content.png --initial-noiseblend 0.5 --preserve-colors --pooling avg"
+    assert cli.main(line.split()) == 0
+    assert iio.imread("o.jpg").shape[1] == 48
+    written = ["o.jpg", "o_1.jpg", "o_2.jpg", "progress.png", "progress.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == written
+    assert cli.main([*line.split(), "--overwrite"]) == 0
+
+
+def test_progress_is_written_again_into_the_same_folder_as_neural_style_does(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("progress.txt").write_text("of the run before")
+    options = ["--output", "new.png", "--progress-write", "--iterations", "1", "--quiet"]
+    assert cli.main([*pictures(folder), *options]) == 0
+    assert "of the run before" not in Path("progress.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--style-blend-weights", "1", "2"],
+        ["--style-scales", "1", "2"],
+        ["--style-formula", "monet"],
+        ["--pooling", "avg", "--content-layers", "relu9_9"],
+        ["--noise", "nan"],
+    ],
+)
+def test_what_a_recipe_cannot_be_is_found_before_tensorflow_is_imported(folder, tmp_path, options):
+    arguments = [*pictures(folder), *somewhere(tmp_path), *options]
+    program = f"import sys; from neuralstyle.command import main; print(main.main({arguments!r}), "
+    program += "'tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "2 False\n"
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_subcommands_are_shown_and_each_has_its_own_help(capsys):
+    assert cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, (module, what) in cli.COMMANDS.items():
+        assert f"  {name}" in shown and what in shown
+        if importlib.util.find_spec(module):
+            with pytest.raises(SystemExit) as ended:
+                cli.main([name, "--help"])
+            assert ended.value.code == 0
+            assert capsys.readouterr().out.startswith("usage: neuralstyle")
+    assert "--content FILE" in shown
+
+
+def test_an_unknown_command_gets_one_line_that_names_those_there_are(capsys):
+    message = refused(capsys, "paint", "--content", "c.png")
+    assert "unknown command 'paint'" in message and all(name in message for name in cli.COMMANDS)
+
+
+def test_options_alone_mean_stylize(capsys):
+    assert refused(capsys, "--recipe", "monet") == refused(capsys, "stylize", "--recipe", "monet")
+
+
+def test_the_package_can_be_run_as_a_module(capsys):
+    done = subprocess.run([sys.executable, "-m", "neuralstyle", "recipes"], capture_output=True, text=True)
+    cli.main(["recipes"])
+    assert (done.returncode, done.stdout) == (0, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["fetch", "vgg20"], "neuralstyle fetch: unknown file vgg20"),
+        (["normalize", "--output", "nowhere/out.mat"], "neuralstyle normalize: nowhere/out.mat: "),
+        (["inspect", "nothing.png"], "neuralstyle inspect: nothing.png: "),
+        (["inspect", "c.png", "--overwrite"], "neuralstyle inspect: --overwrite is for the files of --edges"),
+        (["recipes", "monet"], "neuralstyle: unknown recipe 'monet'"),
+    ],
+)
+def test_every_command_says_what_is_wrong_in_one_line(capsys, tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(expected) and printed.count("\n") == 1

@@ -51,6 +51,66 @@ def test_every_option_of_neural_style_is_understood():
     assert found.pooling == "average"
 
 
+#: neural-style's parser (neural_style.py, build_parser): each option, what may follow it, and what it means.
+NEURAL_STYLE = [
+    ("--content", "c.jpg", lambda options, recipe: options.content == "c.jpg"),
+    ("--styles", "a.jpg b.jpg", lambda options, recipe: options.styles == ["a.jpg", "b.jpg"]),
+    ("--output", "o.jpg", lambda options, recipe: options.output == "o.jpg"),
+    ("--iterations", "7", lambda options, recipe: recipe.iterations == 7),
+    ("--print-iterations", "7", lambda options, recipe: options.print_iterations == 7),
+    ("--checkpoint-output", "o%s.jpg", lambda options, recipe: options.checkpoint_output == "o%s.jpg"),
+    ("--checkpoint-iterations", "7", lambda options, recipe: recipe.checkpoint_every == 7),
+    ("--progress-write", "", lambda options, recipe: options.progress_write),
+    ("--progress-plot", "", lambda options, recipe: options.progress_plot),
+    ("--width", "70", lambda options, recipe: (recipe.content_fit, recipe.content_size) == ("width", 70)),
+    ("--style-scales", "1 0.5", lambda options, recipe: recipe.style_scales == (1, 0.5)),
+    ("--network", "vgg.mat", lambda options, recipe: options.network == "vgg.mat"),
+    ("--content-weight-blend", "1", lambda o, recipe: recipe.content_layers == {"relu4_2": 1, "relu5_2": 0}),
+    ("--content-weight", "7", lambda options, recipe: recipe.content_weight == 7),
+    ("--style-weight", "7", lambda options, recipe: recipe.style_weight == 7),
+    ("--style-layer-weight-exp", "1", lambda o, recipe: recipe.style_layers == dict.fromkeys(FIVE, 0.2)),
+    ("--style-blend-weights", "1 3", lambda options, recipe: recipe.style_blend == (1, 3)),
+    ("--tv-weight", "7", lambda options, recipe: recipe.tv_weight == 7),
+    ("--learning-rate", "7", lambda options, recipe: recipe.optimizer == Adam(learning_rate=7)),
+    ("--beta1", "0.7", lambda options, recipe: recipe.optimizer == Adam(beta1=0.7)),
+    ("--beta2", "0.7", lambda options, recipe: recipe.optimizer == Adam(beta2=0.7)),
+    ("--eps", "0.7", lambda options, recipe: recipe.optimizer == Adam(epsilon=0.7)),
+    ("--initial", "i.jpg", lambda o, recipe: (recipe.start, recipe.noise_blend) == ("i.jpg", 0)),
+    ("--initial-noiseblend", "1", lambda o, recipe: (recipe.start, recipe.noise_blend) == ("content", 1)),
+    ("--preserve-colors", "", lambda options, recipe: recipe.keep_colours == "yuv"),
+    ("--pooling", "max", lambda options, recipe: recipe.pooling == "max"),
+    ("--pooling", "avg", lambda options, recipe: recipe.pooling == "average"),
+    ("--overwrite", "", lambda options, recipe: options.overwrite),
+]
+
+
+@pytest.mark.parametrize("option, values, means", NEURAL_STYLE)
+def test_each_option_of_neural_style_means_what_it_means_there(option, values, means):
+    line = ["--recipe", "neural-style", option, *values.split()]
+    if option.startswith("--checkpoint-"):  # neural-style takes both or neither
+        line += ["--checkpoint-iterations", "7", "--checkpoint-output", "o%s.jpg"]
+    options = parser().parse_args(line)
+    assert means(options, recipe_from(options))
+
+
+def test_the_defaults_of_neural_style_are_the_recipe_of_its_name():
+    line = (
+        "--iterations 1000 --content-weight-blend 1 --content-weight 5e0 --style-weight 5e2 --tv-weight 1e2"
+    )
+    line += " --style-layer-weight-exp 1 --learning-rate 1e1 --beta1 0.9 --beta2 0.999 --eps 1e-08"
+    line += " --pooling max --recipe neural-style"
+    assert recipe(*line.split()) == RECIPES["neural-style"]
+
+
+def test_lists_that_are_given_twice_have_what_both_say():
+    options = parser().parse_args("--styles a --style b c --masks m --masks n o".split())
+    assert (options.styles, options.masks) == (["a", "b", "c"], ["m", "n", "o"])
+    options = parser().parse_args(["--styles", "d"])
+    assert options.styles == ["d"]  # nothing is left of the lines before
+    found = recipe(*"--style-layers relu1_1=1 --style-layers relu2_1=2 --style-blend-weights 1".split())
+    assert found.style_layers == {"relu1_1": 1.0, "relu2_1": 2.0}
+
+
 def test_a_share_of_noise_without_a_picture_means_the_content_picture():
     found = recipe("--initial-noiseblend", "0.3")
     assert (found.start, found.noise_blend) == ("content", 0.3)
@@ -87,6 +147,19 @@ def test_a_width_scales_every_size_of_a_recipe_from_coarse_to_fine():
     found = recipe("--recipe", "painterly", "--width", "1024")
     assert found.scales == (256, 512, 1024)
     assert found.scale_iterations == RECIPES["painterly"].scale_iterations
+
+
+@pytest.mark.parametrize(
+    "options, scales, iterations",
+    [
+        ([], (30, 60), (60, 40)),
+        (["--iterations", "9", "8", "7"], (30, 60), (8, 7)),
+        (["--iterations", "9"], (30, 60), ()),
+    ],
+)
+def test_a_scale_that_a_small_width_would_make_too_small_is_left_out(options, scales, iterations):
+    found = recipe("--recipe", "painterly", "--width", "60", *options)
+    assert (found.scales, found.scale_iterations) == (scales, iterations)
 
 
 def test_other_scales_than_the_recipes_have_the_same_iterations_each():
@@ -134,8 +207,74 @@ def test_what_is_said_stands_above_the_mistakes_of_the_listing():
         ("--style-layer-weight-exp -1", "--style-layer-weight-exp is -1"),
         ("--optimizer lbfgs --restart 0", "--restart is 0"),
         ("--luminance-only --match-colors", "--luminance-only does not go with --match-colors"),
+        ("--print-iterations 0", "--print-iterations is 0"),
+        ("--style-blend-weights 2 -1", "--style-blend-weights must be 0 or more"),
+        ("--style-blend-weights nan 1", "--style-blend-weights must be 0 or more"),
+        ("--content-weight nan", "--content-weight is nan"),
+        ("--style-weight -1", "--style-weight is -1"),
+        ("--style-layers relu4_2=-1", "--style-layers: relu4_2 has the weight -1"),
+        ("--style-layers relu4_2=1 relu4_2=2", "relu4_2=2: the layer relu4_2 is given twice"),
+        ("--initial noise --initial-noiseblend 0.5", "--initial-noiseblend mixes .* and --initial is noise"),
+        ("--pooling avg --style-formula monet", "unknown style formula 'monet'"),
+        ("--initial= ", "--initial is empty"),
     ],
 )
 def test_an_impossible_combination_is_named(line, expected):
     with pytest.raises(InputError, match=expected):
         recipe(*line.split())
+
+
+@pytest.mark.parametrize(
+    "line, refused",
+    [
+        ("--recipe gatys --keep-best", "--keep-best"),
+        ("--recipe neural-style --keep-best", "--keep-best"),
+        ("--recipe gatys --checkpoint-output o_{}.jpg", "--checkpoint-output"),
+        ("--recipe gatys --timelapse film.gif", "--timelapse"),
+        ("--checkpoint-iterations 5", "--checkpoint-iterations"),
+        ("--recipe chollet --noise 3", "--noise"),
+        ("--recipe chollet --as-published", "--as-published"),
+        ("--content-weight 0 --content-formula sum", "--content-formula"),
+        ("--content-weight 0 --content-layers relu4_2", "--content-layers"),
+        ("--style-weight 0 --style-formula gatys", "--style-formula"),
+        ("--style-weight 0 --style-layers relu4_2", "--style-layers"),
+        ("--tv-weight 0 --tv-formula power", "--tv-formula"),
+        ("--recipe gatys --tv-formula power", "--tv-formula"),
+        ("--content-weight 0 --style-weight 0 --normalize-gradients", "--normalize-gradients"),
+        ("--optimizer gradient-descent --decay-steps 5", "--decay-steps"),
+        ("--quality 50", "--quality"),
+        ("--quality 50 --output o.tif", "--quality"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(line, refused):
+    with pytest.raises(InputError, match=f"^{refused}: "):
+        recipe(*line.split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--keep-best",  # the cookbook looks every 25 iterations
+        "--recipe neural-style --checkpoint-iterations 5",  # it takes the best
+        "--checkpoint-iterations 5 --logdir events",
+        "--checkpoint-iterations 5 --checkpoint-output o_{}.png --quality 95",
+        "--recipe chollet --noise 3 --initial-noiseblend 0.5",
+        "--recipe chollet --initial noise --noise 3",
+        "--as-published --no-transpose-kernels",
+        "--recipe gatys --no-as-published --no-keep-best --no-normalize-gradients",
+        "--optimizer gradient-descent --decay-steps 5 --decay-rate 0.5",
+        "--recipe keras --decay-steps 5",
+        "--quality 50 --output o.JPG",
+        "--quality 50 --checkpoint-output o_{}.webp",
+        # neural-style's own options, which its command lines may have beside a weight of 0
+        "--recipe neural-style --content-weight 0 --content-weight-blend 0.5",
+        "--recipe neural-style --style-weight 0 --style-layer-weight-exp 2 --style-blend-weights 1",
+        "--recipe chollet --seed 3",  # what a seed promises holds without noise
+    ],
+)
+def test_an_option_that_changes_something_is_taken(line):
+    recipe(*line.split())
+
+
+def test_the_parser_is_built_once():
+    assert parser() is parser()

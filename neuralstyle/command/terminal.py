@@ -69,8 +69,10 @@ def quiet_import() -> Iterator[None]:
     if sys.stderr is None:
         # Under pythonw, or closed by whoever started this. What is printed there must not get into the
         # next file that is opened, which would be given the same number.
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != 2:
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
         yield
         return
     sys.stderr.flush()
