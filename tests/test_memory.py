@@ -8,15 +8,18 @@ import pytest
 
 import neuralstyle
 from neuralstyle import RECIPES
+from neuralstyle.free_memory import free_bytes
+from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import open_loss
 from neuralstyle.loss.memory import (
     check_optimizer_fits,
     choose_tile,
-    free_bytes,
     graph_bytes,
     optimizer_bytes,
 )
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.optimizers import LBFGS, Adam
+from neuralstyle.preparation import scene_of
 
 RECIPE = RECIPES["neural-style"]
 HUGE = 300_000  # 90 gigapixels: more than any machine's memory
@@ -27,21 +30,21 @@ def test_the_free_memory_is_less_than_the_machine_has():
 
 
 def test_auto_takes_a_small_picture_whole(small_network):
-    assert choose_tile(small_network, RECIPE, 100, 120, "auto") is None
+    assert choose_tile(small_network, objective_of(RECIPE), 100, 120, "auto") is None
 
 
 def test_auto_cuts_a_huge_picture_into_tiles(shipped_network):
-    assert choose_tile(shipped_network, RECIPE, HUGE, HUGE, "auto") in (256, 512, 1024, 2048)
+    assert choose_tile(shipped_network, objective_of(RECIPE), HUGE, HUGE, "auto") in (256, 512, 1024, 2048)
 
 
 def test_auto_never_cuts_what_does_not_go_with_tiles(small_network):
     recipe = replace(RECIPE, normalize_gradients=True)
-    assert choose_tile(small_network, recipe, HUGE, HUGE, "auto") is None
+    assert choose_tile(small_network, objective_of(recipe), HUGE, HUGE, "auto") is None
 
 
 @pytest.mark.parametrize("tile", [None, 300])
 def test_what_was_asked_for_is_done(small_network, tile):
-    assert choose_tile(small_network, RECIPE, HUGE, HUGE, tile) == tile
+    assert choose_tile(small_network, objective_of(RECIPE), HUGE, HUGE, tile) == tile
 
 
 def test_a_graph_keeps_every_activation_up_to_the_deepest_layer(shipped_network):
@@ -50,7 +53,9 @@ def test_a_graph_keeps_every_activation_up_to_the_deepest_layer(shipped_network)
     kept = sum(count * channels * side**2 for count, channels, side in blocks)
     kept += sum(channels * (side // 2) ** 2 for _, channels, side in blocks[:-1])
     fixed = 400 * 2**20
-    assert graph_bytes(shipped_network, RECIPE, 16, 16) - fixed == 4 * (kept + 3 * 64 * 16**2)
+    assert graph_bytes(shipped_network, objective_of(RECIPE).layers, 16, 16) - fixed == 4 * (
+        kept + 3 * 64 * 16**2
+    )
 
 
 def test_a_history_that_does_not_fit_is_refused_with_what_to_choose():
@@ -67,5 +72,6 @@ def test_lbfgs_takes_two_float64_pictures_a_step_that_it_remembers():
 def test_the_loss_says_which_it_is(small_network):
     picture = np.zeros((40, 40, 3), np.float32)
     for tile, expected in ((None, None), ("auto", None), (32, 32)):
-        with open_loss(small_network, RECIPE, picture, [picture], tile=tile) as loss:
+        scene = scene_of(picture, picture)
+        with open_loss(small_network, objective_of(RECIPE), scene, Machine(tile=tile)) as loss:
             assert loss.tile == expected

@@ -12,9 +12,6 @@ from neuralstyle.pictures.writing import write_image
 from neuralstyle.recipes import RECIPES, Recipe
 from neuralstyle.runs.records import (
     add_result,
-    check_network,
-    difference,
-    inputs_from_record,
     make_record,
     read_record,
     recipe_from_record,
@@ -22,6 +19,7 @@ from neuralstyle.runs.records import (
     to_json,
     write_record,
 )
+from neuralstyle.runs.repeating import check_network, difference, inputs_from_record
 
 STEP = step_of(100, 12.5, 3.5, 1.5, 1.75, 0.25)
 

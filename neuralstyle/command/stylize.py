@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from neuralstyle.networks import Network
-    from neuralstyle.runs.records import Inputs, Record
+    from neuralstyle.runs.records import Record
+    from neuralstyle.runs.repeating import Inputs
     from neuralstyle.runs.state import State
     from neuralstyle.runs.watching import Watcher
     from neuralstyle.transfer import Job, Result
@@ -86,7 +87,7 @@ class _Request:
 
 def _request(options: Namespace, arguments: Sequence[str]) -> _Request:
     from neuralstyle.files import example_pair
-    from neuralstyle.runs import records
+    from neuralstyle.runs import records, repeating
 
     if options.from_record:
         for name in ("recipe", "content", "styles", "masks", "style_masks"):
@@ -98,10 +99,10 @@ def _request(options: Namespace, arguments: Sequence[str]) -> _Request:
         options = parser().parse_args(arguments, Namespace(**recorded))
         recipe = recipe_from(options, records.recipe_from_record(record))
         seed = record["seed"] if options.seed is None else options.seed
-        return _Request(options, recipe, seed, records.inputs_from_record(record), record)
+        return _Request(options, recipe, seed, repeating.inputs_from_record(record), record)
     example_content, example_style = example_pair()
     styles = [Path(path) for path in options.styles or [example_style]]
-    inputs = records.Inputs(
+    inputs = repeating.Inputs(
         Path(options.content or example_content),
         styles,
         _mask_paths("masks", options.masks, len(styles)),
@@ -121,6 +122,9 @@ def _stylize(request: _Request) -> int:
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
     options, recipe = request.options, request.recipe
     check_styles(recipe, len(request.inputs.styles))
+    from neuralstyle.runs import repeating
+
+    last = repeating.stopped_at(request.earlier)
     outputs = outputs_of(options)
     check_outputs(outputs, options, request.files)
     check_snapshots(outputs, options, recipe, request.files)
@@ -128,18 +132,17 @@ def _stylize(request: _Request) -> int:
     job, record = _job(request, network)
     from neuralstyle import transfer
     from neuralstyle.preparation import result_size
-    from neuralstyle.runs import records
     from neuralstyle.runs.interrupts import StopWatch
 
     resume = _resumed(outputs, options, record)
     if resume:
-        record = records.resumed(record, resume.record, resume.iteration)
+        record = repeating.resumed(record, resume.record, resume.iteration)
     size = result_size(recipe.in_force(), *job.scene.content.shape[:2])
     check_room(outputs.picture, *size, options.bits)
     stop = threading.Event()
     with ExitStack() as stack:
         watchers = _watchers(stack, request, outputs, record, resume, size)
-        watchers.append(stack.enter_context(StopWatch(stop, records.stopped_at(request.earlier))))
+        watchers.append(stack.enter_context(StopWatch(stop, last)))
         result = transfer.run(job, watchers, resume, stop)
     return _write(request, outputs, record, result)
 
@@ -148,11 +151,11 @@ def _network(request: _Request) -> "Network":
     """The network, found good for the recipe and for the record that the request comes from."""
     options, recipe = request.options, request.recipe
     from neuralstyle.networks import load_network
-    from neuralstyle.runs import records
+    from neuralstyle.runs import repeating
 
     network = load_network(options.network)
     if request.earlier and not options.network:
-        records.check_network(request.earlier, network)
+        repeating.check_network(request.earlier, network)
     network.up_to([*recipe.content_layers, *recipe.style_layers])
     if recipe.normalized_network and not (network.normalized or options.quiet):
         tell("rescaling the network's filters; the first time takes a quarter of a minute")
@@ -220,9 +223,7 @@ def _watchers(
     watchers: list[Watcher] = [StateSaver(outputs.unfinished, record, _SECONDS_BETWEEN_SAVES)]
     watchers.append(stack.enter_context(ProgressBar(options, iterations)))
     if outputs.snapshots:
-        watchers.append(
-            Snapshots(outputs.snapshots, lambda path, picture: _write_picture(options, path, picture))
-        )
+        watchers.append(Snapshots(outputs.snapshots, partial(_write_picture, options)))
     if outputs.film:
         from neuralstyle.runs.film import Timelapse
 
@@ -238,7 +239,7 @@ def _watchers(
 def _write(request: _Request, outputs: Outputs, record: "Record", result: "Result") -> int:
     """Write what the run leaves behind; nothing but the picture itself may fail it."""
     options = request.options
-    from neuralstyle.runs import records
+    from neuralstyle.runs import records, repeating
     from neuralstyle.runs.state import save_state
 
     last = result.history[-1].iteration
@@ -247,7 +248,7 @@ def _write(request: _Request, outputs: Outputs, record: "Record", result: "Resul
     complete = records.add_result(
         record, result.step, *result.image.shape[:2], stopped=stopped, tile=result.tile
     )
-    again = stopped is not None and stopped == records.stopped_at(request.earlier)
+    again = stopped is not None and stopped == repeating.stopped_at(request.earlier)
     unfinished = replace(result.state, record={**record, "written": [str(path) for path in outputs.files]})
     try:
         _write_picture(options, outputs.picture, result.picture, records.text_chunk(complete))

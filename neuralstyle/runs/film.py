@@ -100,7 +100,7 @@ class Timelapse(Watcher):
         InputError
             If ffmpeg fails; the message says how.
         """
-        from neuralstyle.pictures.reading import resize
+        from neuralstyle.pictures.sizes import resize
 
         with _delaying_interrupt():
             self._size = self._size or picture.shape[:2]

@@ -9,7 +9,8 @@ import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
 from neuralstyle.runs.history import USUAL_LOSSES, Step
-from neuralstyle.runs.records import Record, difference, recipe_from_record, to_json
+from neuralstyle.runs.records import Record, recipe_from_record, to_json
+from neuralstyle.runs.repeating import difference
 
 #: The number of the format described in `save_state`.
 FORMAT = 1
