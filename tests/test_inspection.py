@@ -12,6 +12,7 @@ from PIL import Image
 
 from neuralstyle import features
 from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine
 from neuralstyle.networks.inspection import (
     best_classes,
     classifier_input,
@@ -162,6 +163,15 @@ def test_the_middle_of_the_shorter_side_at_256_pixels_is_classified(height, widt
 def test_a_network_without_fully_connected_layers_tells_no_classes(small_network, photograph):
     with pytest.raises(InputError, match="no fully connected layers"):
         best_classes(small_network, photograph)
+
+
+def test_the_network_is_looked_at_on_the_machine_given(small_network_with_classes, photograph):
+    # TensorFlow sees no hundredth GPU: whoever asks for it learns so instead of computing elsewhere.
+    for compute in (layer_statistics, best_classes):
+        with pytest.raises(InputError, match="GPU:99"):
+            compute(small_network_with_classes, photograph, machine=Machine(device="/GPU:99"))
+        with pytest.raises(InputError, match="threads"):
+            compute(small_network_with_classes, photograph, machine=Machine(threads=0))
 
 
 def test_total_variation_is_that_of_tensorflow(photograph):

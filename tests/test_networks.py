@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from weight_files import keras_weights
 
 from neuralstyle.files import InputError
 from neuralstyle.networks import SHIPPED, default_weights, load_network, weights_folder
@@ -203,101 +204,6 @@ def test_an_unknown_generation_is_refused_before_anything_is_written(tmp_path, s
     with pytest.raises(ValueError, match="beta17"):
         write_matconvnet(small_network, tmp_path / "written.mat", "beta17")
     assert not list(tmp_path.iterdir())
-
-
-# Keras
-
-KERAS_NAMES = {
-    f"conv{block}_{index}": f"block{block}_conv{index}" for block in range(1, 6) for index in range(1, 5)
-} | {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
-
-
-def keras_weights(network: Network) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Weights as Keras keeps them: conv1_1 taking BGR, fully connected layers as matrices."""
-    weights = {}
-    for layer in network.convolutions:
-        kernel = layer.kernel
-        if layer.name == "conv1_1":
-            kernel = np.stack([kernel[:, :, 2], kernel[:, :, 1], kernel[:, :, 0]], axis=2)
-        elif layer.name.startswith("fc"):
-            # Keras's Flatten runs over rows, then columns, then channels.
-            height, width, inputs, _ = kernel.shape
-            rows = [kernel[y, x, c] for y in range(height) for x in range(width) for c in range(inputs)]
-            kernel = np.array(rows)
-        weights[KERAS_NAMES[layer.name]] = kernel, layer.bias
-    return weights
-
-
-KERAS_LAYOUTS = {
-    "Keras 1": ("{0}/{0}_W_1:0", "{0}/{0}_b_1:0"),
-    "Keras 2": ("{0}/{0}/kernel:0", "{0}/{0}/bias:0"),
-    "Keras 2, whole model": ("model_weights/{0}/{0}_1/kernel:0", "model_weights/{0}/{0}_1/bias:0"),
-    "Keras 3": ("layers/{0}/vars/0", "layers/{0}/vars/1"),
-}
-
-
-@pytest.mark.parametrize("names", KERAS_LAYOUTS.values(), ids=KERAS_LAYOUTS.keys())
-@pytest.mark.parametrize("deep", [True, False], ids=["VGG-19", "VGG-16"])
-def test_each_keras_layout_gives_rgb_convolutions(tmp_path, small_network_with_classes, names, deep):
-    network = replace(small_network_with_classes, labels=())
-    if not deep:
-        network = without_deepest_of_each_block(network)
-    with h5py.File(tmp_path / "keras.h5", "w") as file:
-        for name, arrays in keras_weights(network).items():
-            for path, array in zip(names, arrays, strict=True):
-                file[path.format(name)] = array
-    assert_same(load_network(tmp_path / "keras.h5"), network)
-
-
-@pytest.fixture(scope="session")
-def keras_model(small_network_with_classes):
-    """The small network in Keras itself, with an optimizer, whose variables are saved with the model."""
-    import keras
-
-    weights = keras_weights(small_network_with_classes)
-    image = keras.Input((224, 224, 3))
-    tensor = image
-    for layer in small_network_with_classes.layers:
-        if layer.kind == "pool":
-            tensor = keras.layers.MaxPooling2D(name=f"block{layer.name[-1]}_pool")(tensor)
-        elif layer.kind == "convolution":
-            name = KERAS_NAMES[layer.name]
-            if name == "fc1":
-                tensor = keras.layers.Flatten(name="flatten")(tensor)
-            outputs = len(layer.bias)
-            activation = "softmax" if name == "predictions" else "relu"
-            if name.startswith("block"):
-                make = keras.layers.Conv2D(outputs, 3, padding="same", activation=activation, name=name)
-            else:
-                make = keras.layers.Dense(outputs, activation=activation, name=name)
-            tensor = make(tensor)
-    model = keras.Model(image, tensor, name="vgg19")
-    model.compile("adam", "mse")
-    model.optimizer.build(model.trainable_variables)
-    for name, arrays in weights.items():
-        model.get_layer(name).set_weights(arrays)
-    return model
-
-
-@pytest.mark.parametrize("kind", ["weights", "model"])
-def test_files_that_keras_itself_writes_are_read(tmp_path, keras_model, small_network_with_classes, kind):
-    if kind == "weights":
-        path = tmp_path / "saved.weights.h5"
-        keras_model.save_weights(path)
-    else:
-        path = tmp_path / "saved.h5"
-        keras_model.save(path)
-    assert_same(load_network(path), replace(small_network_with_classes, labels=()))
-
-
-def test_fc6_from_a_dense_layer_sees_the_picture_as_keras_flattens_it(tmp_path, keras_model):
-    keras_model.save_weights(tmp_path / "saved.weights.h5")
-    fc6 = {layer.name: layer for layer in load_network(tmp_path / "saved.weights.h5").layers}["fc6"]
-    features = np.random.default_rng(0).normal(size=(1, *fc6.kernel.shape[:3])).astype(np.float32)
-    dense = keras_model.get_layer("fc1")
-    expected = dense(keras_model.get_layer("flatten")(features)).numpy()[0]
-    found = np.maximum(np.einsum("yxc,yxco->o", features[0], fc6.kernel) + fc6.bias, 0)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 # Which file

@@ -12,10 +12,11 @@ from PIL import Image
 
 from neuralstyle import features
 from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine
 from neuralstyle.networks import load_network
 from neuralstyle.networks.matconvnet import write_matconvnet
 from neuralstyle.networks.network import assemble
-from neuralstyle.networks.normalize import mean_activations, normalize, normalized_network, photographs
+from neuralstyle.networks.normalize import mean_activations, normalized_network, photographs, rescale
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "normalize_weights.py"
 
@@ -24,6 +25,10 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "normalize_weights.py"
 def pictures(photograph):
     """Three, of different and odd sizes."""
     return [photograph[:61, :87], photograph[100:165, 200:270], photograph[200:300, 50:99]]
+
+
+def normalize(network, pictures, pooling="average"):
+    return rescale(network, mean_activations(network, pictures, pooling))
 
 
 def relus(network):
@@ -144,6 +149,19 @@ def test_what_is_kept_gives_the_same_network_bit_for_bit(small_network, tmp_path
     assert same_bits(made, read)
     assert file.read_bytes() == file_before
     assert same_bits(made, normalize(small_network, photographs()))
+
+
+def test_mean_activations_are_computed_on_the_machine_given(small_network, pictures, tmp_path):
+    # TensorFlow sees no hundredth GPU: whoever asks for it learns so instead of computing elsewhere.
+    nowhere = Machine(device="/GPU:99")
+    for compute in (
+        lambda: mean_activations(small_network, pictures, machine=nowhere),
+        lambda: normalized_network(small_network, tmp_path, nowhere),
+    ):
+        with pytest.raises(InputError, match="GPU:99"):
+            compute()
+    with pytest.raises(InputError, match="threads"):
+        mean_activations(small_network, pictures, machine=Machine(threads=0))
 
 
 def test_what_is_kept_is_used(small_network, tmp_path):

@@ -93,11 +93,11 @@ def readable(files: list[Path], program: str) -> Iterator[np.ndarray]:
     """The pictures among files; each file that cannot be read is named."""
     from tqdm import tqdm
 
-    from neuralstyle.networks.normalize import moderate
+    from neuralstyle.networks.normalize import shrink
 
     for file in files:
         try:
-            picture = moderate(file)
+            picture = shrink(file)
         except InputError as error:
             tqdm.write(f"{program}: left out: {error}", file=sys.stderr)
         else:

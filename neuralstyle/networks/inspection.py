@@ -14,10 +14,10 @@ import tensorflow as tf
 from scipy import ndimage
 
 from neuralstyle.files import InputError
-from neuralstyle.graphs import open_session
+from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.gram import gram_matrix
-from neuralstyle.networks.vgg import build, features
+from neuralstyle.networks.vgg import build
 from neuralstyle.pictures.reading import as_image
 from neuralstyle.pictures.sizes import fit_height, fit_width
 
@@ -53,6 +53,7 @@ def layer_statistics(
     image: np.ndarray | str | Path,
     layers: Iterable[str] | None = None,
     pooling: str = "max",
+    machine: Machine | None = None,
 ) -> dict[str, LayerStatistics]:
     """Run a picture through a network and sum each layer up.
 
@@ -65,6 +66,8 @@ def layer_statistics(
         Of the convolutional part, which takes pictures of any size. Default: all of it.
     pooling : {"max", "average"}
         As in `Network`.
+    machine : Machine, optional
+        What the layers are computed on.
 
     Returns
     -------
@@ -80,13 +83,12 @@ def layer_statistics(
     image = as_image(image)
     network = replace(network, pooling=pooling)
     part = [layer.name for layer in network.up_to(["pool5"])]
-    wanted = set(part if layers is None else layers)
-    network.up_to(wanted)
-    if deeper := [layer for layer in network.names if layer in wanted and layer not in part]:
+    asked = set(part if layers is None else layers)
+    network.up_to(asked)
+    if deeper := [layer for layer in network.names if layer in asked and layer not in part]:
         raise InputError(f"layer {deeper[0]} takes 224×224 pictures only; name layers up to pool5")
-    names = [name for name in part if name in wanted]
-    graph = tf.Graph()
-    with graph.as_default():
+    names = [name for name in part if name in asked]
+    with new_graph(machine) as graph:
         pixels = tf.compat.v1.placeholder(tf.float32, (1, *image.shape))
         activations = build(network, pixels, names)
         # Summed up inside the graph: the activations of a large picture fill gigabytes.
@@ -94,7 +96,7 @@ def layer_statistics(
             name: (tf.reduce_min(x), tf.reduce_max(x), tf.reduce_mean(x), gram_matrix(x))
             for name, x in activations.items()
         }
-    with open_session(graph) as session:
+    with open_session(graph, machine) as session:
         found = session.run(figures, {pixels: image[np.newaxis]})
     shapes = network.sizes(*image.shape[:2], names)
     return {
@@ -122,7 +124,9 @@ def cosine_similarity(gram: np.ndarray, other: np.ndarray) -> float:
     return float(np.sum(gram * other) / norms) if norms else float("nan")
 
 
-def best_classes(network: Network, image: np.ndarray | str | Path, count: int = 5) -> list[tuple[str, float]]:
+def best_classes(
+    network: Network, image: np.ndarray | str | Path, count: int = 5, machine: Machine | None = None
+) -> list[tuple[str, float]]:
     """What a network with fully connected layers takes a picture for.
 
     The picture's shorter side is resized to 256 pixels, bilinear, and the middle 224×224 of it are looked
@@ -137,6 +141,8 @@ def best_classes(network: Network, image: np.ndarray | str | Path, count: int = 
         H×W×3, uint8 or floating point, RGB, 0..255.
     count : int
         How many classes.
+    machine : Machine, optional
+        What the network is computed on.
 
     Returns
     -------
@@ -150,7 +156,11 @@ def best_classes(network: Network, image: np.ndarray | str | Path, count: int = 
     """
     if "prob" not in network.names:
         raise InputError("the network has no fully connected layers; take a full file, such as vgg19-beta16")
-    probabilities = features(network, classifier_input(image), ["prob"])["prob"].reshape(-1)
+    with new_graph(machine) as graph:
+        pixels = tf.compat.v1.placeholder(tf.float32, (1, CROP, CROP, 3))
+        outputs = build(replace(network, pooling="max", padding="SAME"), pixels, ["prob"])["prob"]
+    with open_session(graph, machine) as session:
+        probabilities = session.run(outputs, {pixels: classifier_input(image)[np.newaxis]}).reshape(-1)
     best = np.argsort(-probabilities, kind="stable")[:count]
     labels = dict(enumerate(network.labels))
     return [(labels.get(int(index), f"class {index}"), float(probabilities[index])) for index in best]

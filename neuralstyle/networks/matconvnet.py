@@ -20,7 +20,7 @@ import io
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import scipy.io
@@ -37,13 +37,17 @@ MI_COMPRESSED = 15
 HEADER_TEXT = b"MATLAB 5.0 MAT-file, written by neuralstyle"
 
 
-def read_matconvnet(path: str | Path) -> Network:
+def read_matconvnet(stream: BinaryIO, path: Path, sha256: str) -> Network:
     """Read a VGG-16 or VGG-19 from a MATLAB 5 file of any MatConvNet generation.
 
     Parameters
     ----------
+    stream : binary file
+        The whole file, at its start.
     path : path
-        The file. Its suffix does not matter.
+        What it is called.
+    sha256 : str
+        Of its content.
 
     Returns
     -------
@@ -52,19 +56,15 @@ def read_matconvnet(path: str | Path) -> Network:
 
     Raises
     ------
-    OSError
-        If the file cannot be opened.
     InputError
         If the file is damaged, holds something else, or lacks the mean pixel; and all that
         `neuralstyle.networks.network.assemble` finds wrong with the layers.
     """
-    path = Path(path)
-    with path.open("rb") as stream:
-        try:
-            content = scipy.io.loadmat(stream, struct_as_record=False)
-        except Exception as error:
-            # A cut or damaged file makes scipy raise anything from zlib.error to TypeError.
-            raise InputError(f"{path}: is damaged or cut short; fetch it again") from error
+    try:
+        content = scipy.io.loadmat(stream, struct_as_record=False)
+    except Exception as error:
+        # A cut or damaged file makes scipy raise anything from zlib.error to TypeError.
+        raise InputError(f"{path}: is damaged or cut short; fetch it again") from error
     if "layers" not in content:
         raise InputError(f"{path}: is a MATLAB file, but holds no MatConvNet network (no 'layers')")
 
@@ -78,7 +78,7 @@ def read_matconvnet(path: str | Path) -> Network:
         normalized = bool(np.any(_field(normalization, "unitMeanActivations", False)))
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is a MATLAB file, but not laid out as a MatConvNet network") from error
-    return assemble(weights, _mean_pixel(mean_image, path), labels, normalized, path)
+    return assemble(weights, _mean_pixel(mean_image, path), labels, normalized, path, sha256)
 
 
 def _only(value: Any) -> Any:

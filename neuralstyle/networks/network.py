@@ -64,6 +64,8 @@ class Network:
     padding : {"SAME", "VALID"}
         What pooling does with an odd last row or column: MatConvNet and Caffe keep it ("SAME", sizes
         are rounded up), Keras drops it ("VALID").
+    sha256 : str or None
+        Of that file's content, as it was when it was read.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Network:
     path: Path | None = None
     pooling: str = "max"
     padding: str = "SAME"
+    sha256: str | None = None
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -197,6 +200,7 @@ def assemble(
     labels: Iterable[str] = (),
     normalized: bool = False,
     path: Path | None = None,
+    sha256: str | None = None,
 ) -> Network:
     """Put a VGG-16 or VGG-19 together from its named weights, and check them.
 
@@ -208,7 +212,7 @@ def assemble(
         Channels may be fewer than in the published networks, as long as each layer fits the next.
     mean_pixel : three floats
         RGB, 0..255.
-    labels, normalized, path
+    labels, normalized, path, sha256
         As in `Network`.
 
     Raises
@@ -256,4 +260,4 @@ def assemble(
     mean = np.asarray(list(mean_pixel), np.float32)
     if mean.shape != (3,) or not np.isfinite(mean).all():
         raise InputError(f"{where}the mean pixel must be three finite numbers, R, G and B")
-    return Network(tuple(layers), mean, tuple(labels), normalized, path)
+    return Network(tuple(layers), mean, tuple(labels), normalized, path, sha256=sha256)

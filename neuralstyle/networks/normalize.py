@@ -21,7 +21,7 @@ import skimage.data
 import tensorflow as tf
 
 from neuralstyle.files import InputError, first_line, replacing
-from neuralstyle.graphs import open_session
+from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.networks import Network
 from neuralstyle.networks.vgg import build
 from neuralstyle.pictures.reading import as_image
@@ -37,37 +37,11 @@ LONGEST_SIDE = 384
 PROCEDURE = 1
 
 
-def normalize(
-    network: Network, pictures: Iterable[np.ndarray | str | Path], pooling: str = "average"
-) -> Network:
-    """Rescale every convolution's filters to a mean activation of 1.
-
-    The new network computes the same as the old one up to a factor per channel, and its fully connected
-    layers, if it has any, the same outputs. Filters that never fire are left alone.
-
-    Parameters
-    ----------
-    network : Network
-    pictures : iterable of ndarray or path
-        As in `mean_activations`.
-    pooling : {"average", "max"}
-        What the means are taken with.
-
-    Returns
-    -------
-    Network
-        With `normalized` set; all but kernels and biases is kept.
-
-    Raises
-    ------
-    InputError
-        As `mean_activations`.
-    """
-    return rescale(network, mean_activations(network, pictures, pooling))
-
-
 def mean_activations(
-    network: Network, pictures: Iterable[np.ndarray | str | Path], pooling: str = "average"
+    network: Network,
+    pictures: Iterable[np.ndarray | str | Path],
+    pooling: str = "average",
+    machine: Machine | None = None,
 ) -> dict[str, np.ndarray]:
     """The mean activation of every filter after its ReLU, over pictures and all their positions.
 
@@ -80,6 +54,8 @@ def mean_activations(
         fires on them is blown up, and drowns the others in a picture on which it does fire.
     pooling : {"average", "max"}
         2×2.
+    machine : Machine, optional
+        What the activations are computed on.
 
     Returns
     -------
@@ -94,14 +70,13 @@ def mean_activations(
     convolutions = [layer for layer in network.convolutions if layer.name.startswith("conv")]
     relus = {layer.name: layer.name.replace("conv", "relu") for layer in convolutions}
     network = replace(network, pooling=pooling, padding="SAME")
-    graph = tf.Graph()
-    with graph.as_default():
+    with new_graph(machine) as graph:
         pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
         activations = build(network, pixels, relus.values())
         means = {name: tf.reduce_mean(activations[relu], (0, 1, 2)) for name, relu in relus.items()}
     sums = {layer.name: np.zeros(layer.bias.shape) for layer in convolutions}
     positions = dict.fromkeys(relus, 0)
-    with open_session(graph) as session:
+    with open_session(graph, machine) as session:
         for picture in pictures:
             image = as_image(picture)
             found = network.sizes(*image.shape[:2], relus.values())
@@ -117,6 +92,9 @@ def mean_activations(
 def rescale(network: Network, means: Mapping[str, np.ndarray]) -> Network:
     """Divide every filter by its mean activation, and take it back in the next layer.
 
+    The new network computes the same as the old one up to a factor per channel, and its fully connected
+    layers, if it has any, the same outputs.
+
     Parameters
     ----------
     network : Network
@@ -126,7 +104,7 @@ def rescale(network: Network, means: Mapping[str, np.ndarray]) -> Network:
     Returns
     -------
     Network
-        With `normalized` set.
+        With `normalized` set; all but kernels and biases is kept.
     """
     layers = []
     before = np.ones(3)
@@ -142,7 +120,9 @@ def rescale(network: Network, means: Mapping[str, np.ndarray]) -> Network:
     return replace(network, layers=tuple(layers), normalized=True)
 
 
-def normalized_network(network: Network, cache_folder: str | Path | None = None) -> Network:
+def normalized_network(
+    network: Network, cache_folder: str | Path | None = None, machine: Machine | None = None
+) -> Network:
     """The normalised form of a network, made with `photographs` and average pooling as the paper does.
 
     Mean activations take about a quarter of a minute to find, once for each set of weights: they are kept
@@ -154,6 +134,8 @@ def normalized_network(network: Network, cache_folder: str | Path | None = None)
     network : Network
     cache_folder : path, optional
         Where means are kept, made when it is missing. Default: the user's cache folder for this program.
+    machine : Machine, optional
+        What mean activations are computed on where they are not kept yet.
 
     Returns
     -------
@@ -171,7 +153,7 @@ def normalized_network(network: Network, cache_folder: str | Path | None = None)
     path = folder / f"mean-activations-{PROCEDURE}-{_digest(network)}.npz"
     means = _read_means(path, network)
     if means is None:
-        means = mean_activations(network, photographs())
+        means = mean_activations(network, photographs(), machine=machine)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
@@ -227,12 +209,12 @@ def photographs() -> Iterator[np.ndarray]:
         picture = getattr(skimage.data, name)()
         if isinstance(picture, tuple):  # two photographs and their depths
             picture = picture[0]
-        picture = moderate(picture)
+        picture = shrink(picture)
         for turn in range(3):
             yield np.roll(picture, turn, axis=2)
 
 
-def moderate(picture: np.ndarray | str | Path) -> np.ndarray:
-    """A picture shrunk to a longer side of 384 pixels where it is larger: H×W×3, float32, 0..255."""
+def shrink(picture: np.ndarray | str | Path) -> np.ndarray:
+    """Shrink a picture to a longer side of 384 pixels where it is larger: H×W×3, float32, 0..255."""
     image = as_image(picture)
     return fit_longer_side(image, LONGEST_SIDE) if max(image.shape[:2]) > LONGEST_SIDE else image
