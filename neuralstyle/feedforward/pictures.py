@@ -13,26 +13,33 @@ from neuralstyle.pictures.writing import DEPTHS, check_output, write_image
 Render = Callable[[np.ndarray], np.ndarray]
 
 
-def fitted(render: Render, multiple: int = 4) -> Render:
+def fitted(render: Render, margin: int = 0, multiple: int = 4) -> Render:
     """Make a renderer take pictures of any size.
 
     Parameters
     ----------
     render : callable
-        Takes pictures whose sides are multiples of a number.
+        Takes pictures whose sides are multiples of a number. Its result may be smaller by the same number
+        of pixels on every side, up to the margin.
+    margin : int
+        Pixels of reflection on each side, so that what a network does along a border is cropped.
     multiple : int
         That number. The networks here halve a picture twice and double it twice, so theirs is 4.
 
     Returns
     -------
     callable
-        Pads other pictures at the bottom and on the right by reflection, and crops the result.
+        Pads pictures by reflection: by the margin on all sides, and by what is missing to the multiple at
+        the bottom and on the right. Crops the result to the picture's own size.
     """
 
     def render_any_size(image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
-        return render(np.pad(image, padding, mode="reflect"))[:height, :width]
+        sides = image.shape[:2]
+        padding = [(margin, margin + -(side + 2 * margin) % multiple) for side in sides]
+        padded = np.pad(image, (*padding, (0, 0)), mode="reflect")
+        result = render(padded)
+        top, left = (margin - (padded.shape[axis] - result.shape[axis]) // 2 for axis in (0, 1))
+        return result[top : top + sides[0], left : left + sides[1]]
 
     return render_any_size
 
@@ -45,8 +52,15 @@ def centre_square(picture: np.ndarray) -> np.ndarray:
     return picture[top : top + side, left : left + side]
 
 
-def files_in(folder: str | Path) -> list[Path]:
-    """The files in a folder, in the order of their names. Hidden files and folders in it are left alone.
+def files_in(folder: str | Path, nested: bool = False) -> list[Path]:
+    """The files in a folder, in the order of their names. Hidden files are left alone.
+
+    Parameters
+    ----------
+    folder : path
+    nested : bool
+        Whether the folders in it count, and those in them. Hidden ones are left alone; one that is linked
+        to from several places is walked once.
 
     Raises
     ------
@@ -56,13 +70,21 @@ def files_in(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; name one with pictures in it")
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
+    files, waiting, seen = [], [folder], {folder.resolve()}
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = [path for path in here.iterdir() if not path.name.startswith(".")]
+        except OSError as error:
+            raise InputError(f"{here}: cannot be read as a folder ({error.strerror})") from error
+        files += [path for path in entries if path.is_file()]
+        for path in entries if nested else ():
+            if path.is_dir() and path.resolve() not in seen:
+                seen.add(path.resolve())
+                waiting.append(path)
     if not files:
         raise InputError(f"{folder}: is an empty folder; put pictures into it or name another")
-    return files
+    return sorted(files)
 
 
 def render_files(
