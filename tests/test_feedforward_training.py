@@ -129,7 +129,7 @@ def test_measuring_and_rendering_do_not_change_what_is_trained_on(
 
 def test_the_checkpoint_renders_what_training_rendered(undisturbed, photograph):
     _, path, expected = undisturbed
-    with transform.renderer(read_checkpoint(path)) as render:
+    with transform.renderer(read_checkpoint(path), margin=transform.MARGIN) as render:
         np.testing.assert_array_equal(render(photograph[:50, :42]), expected)
 
 

@@ -27,6 +27,9 @@ STYLE_SIZE = 256
 #: How many numbers stand for a style.
 NUMBERS = 100
 
+#: What rendering takes a pixel of the picture, measured.
+BYTES_PER_PIXEL = 110
+
 #: Added to the variance by Magenta's instance normalisation.
 EPSILON = 1e-5
 

@@ -17,6 +17,9 @@ from neuralstyle.feedforward.rendering import Result, open_functions, picture_pl
 from neuralstyle.feedforward.weights import MULTI_STYLE, read_weights
 from neuralstyle.graphs import Machine
 
+#: What rendering takes a pixel of the picture, measured.
+BYTES_PER_PIXEL = 360
+
 #: Added to the variance by its instance normalisation.
 EPSILON = 1e-5
 

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 
 #: A tensor, and the placeholders that it is computed from, each a batch of one.
@@ -26,10 +27,22 @@ def function_of(session: tf.compat.v1.Session, result: tf.Tensor, inputs: Sequen
     Returns
     -------
     callable
-        From arrays to an array, all without the batch's axis.
+        From arrays to an array, all without the batch's axis. Raises an InputError where the memory does not
+        suffice.
     """
     run = session.make_callable(result, list(inputs))
-    return lambda *arrays: run(*(array[np.newaxis] for array in arrays))[0]
+
+    def function(*arrays: np.ndarray) -> np.ndarray:
+        try:
+            return run(*(array[np.newaxis] for array in arrays))[0]
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            height, width = arrays[0].shape[:2]
+            raise InputError(
+                f"the memory does not suffice for {width}×{height} pixels; make the picture smaller, with "
+                "--longer-side"
+            ) from error
+
+    return function
 
 
 @contextmanager

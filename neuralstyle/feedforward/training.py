@@ -172,7 +172,8 @@ class Training:
     batches : int
         How many make an epoch.
     render : callable
-        From a picture, float32 H×W×3, RGB, 0..255, to what the network makes of it so far.
+        From a picture, float32 H×W×3, RGB, 0..255, to what the network makes of it so far, with the margin
+        that the command gives networks of its own.
     """
 
     def __init__(
@@ -211,7 +212,7 @@ class Training:
         self.graph, self.batches = graph, crops.batches
         self._session = open_session(graph, machine)
         self._session.run(initializer)
-        self.render = fitted(function_of(self._session, *rendered))
+        self.render = fitted(function_of(self._session, *rendered), transform.MARGIN)
         self._begin()
 
     def _build_batch(self, crops: Crops) -> None:
