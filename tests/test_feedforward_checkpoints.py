@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from neuralstyle.feedforward import transform
-from neuralstyle.feedforward.checkpoints import OWN_NAMES, read_checkpoint
+from neuralstyle.feedforward.checkpoints import OWN_NAMES, read_checkpoint, read_network
 from neuralstyle.files import InputError
 
 V1 = tf.compat.v1.train.SaverDef.V1
@@ -130,3 +130,57 @@ def test_a_checkpoint_that_is_not_there_is_named(tmp_path):
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError, match="the folder has no checkpoint"):
         read_checkpoint(tmp_path)
+
+
+def in_another_folder(tmp_path, weights, name="m [v2]", version=V2):
+    """A checkpoint in a folder that TensorFlow would take for a pattern."""
+    save(tmp_path / "wave.ckpt", weights, version)
+    folder = tmp_path / name
+    folder.mkdir()
+    for file in tmp_path.glob("wave.ckpt*"):
+        file.rename(folder / file.name)
+    return folder
+
+
+@pytest.mark.parametrize("version", [V1, V2])
+def test_a_checkpoint_in_a_folder_with_brackets_is_read(tmp_path, weights, version):
+    folder = in_another_folder(tmp_path, weights, version=version)
+    assert_same(read_checkpoint(folder / "wave.ckpt"), weights)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b'model_checkpoint_path: "/home/me/models/wave.ckpt"\n',
+        rb'model_checkpoint_path: "C:\\users\\me\\wave.ckpt"',
+        rb'model_checkpoint_path: "C:\users\me\wave.ckpt"',
+        b'model_checkpoint_path: "gone.ckpt"',
+        b"\xff\x00 nothing",
+        None,
+    ],
+)
+def test_a_folder_that_was_moved_still_stands_for_its_checkpoint(tmp_path, weights, written):
+    folder = in_another_folder(tmp_path, weights)
+    (folder / "wave.ckpt.training.index").write_bytes(b"a state, no checkpoint")
+    if written:
+        (folder / "checkpoint").write_bytes(written)
+    assert_same(read_checkpoint(folder), weights)
+
+
+def test_of_several_checkpoints_one_has_to_be_named(tmp_path, weights):
+    folder = in_another_folder(tmp_path, weights)
+    (folder / "b.ckpt.index").write_bytes(b"")
+    with pytest.raises(InputError, match="several checkpoints; name one of b.ckpt, wave.ckpt"):
+        read_checkpoint(folder)
+
+
+def test_a_checkpoint_of_hwalsuklee_is_read(tmp_path, weights):
+    names = {}
+    for name in weights:
+        layer, part = name.rsplit("/", 1)
+        layer = layer.replace("residual", "resid").replace("/conv", "_").replace("transposed", "convt")
+        names[name] = f"{layer.replace('output', 'convt3')}/{'weight' if part == 'kernel' else part}"
+    assert names["residual5/conv2/kernel"] == "resid5_2/weight" and names["output/scale"] == "convt3/scale"
+    network = read_network(save(tmp_path / "wave.ckpt", weights, names=names, adam=True))
+    assert_same(network.weights, weights)
+    assert network.layout == transform.HWALSUKLEE and not network.own

@@ -55,7 +55,7 @@ def test_fixed_styles_are_blended_for_a_whole_folder(folder):
 def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
     assert cli.main(["--transform", "--content", "content.png", "--output", "out.png"]) == 0
     shipped = weights_folder() / "wheat-field.ckpt"
-    with transform.renderer(checkpoints.read_checkpoint(shipped)) as render:
+    with transform.renderer(checkpoints.read_checkpoint(shipped), margin=transform.MARGIN) as render:
         expected = render(iio.imread("content.png").astype(np.float32))
     np.testing.assert_array_equal(iio.imread("out.png"), np.rint(expected))
     assert sum(path.stat().st_size for path in shipped.parent.glob("wheat-field.ckpt.*")) < 2e6
@@ -71,7 +71,14 @@ def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
         ("--fixed-style 3 --style style.png", "--styles does not go with --fixed-style"),
         ("--fixed-style 3 --strength 0.5", "--strength does not go with --fixed-style"),
         ("--hub-model . --styles style.png content.png", "--hub-model takes one style picture"),
-        ("--any-style --width 100", "--width does not go with --any-style"),
+        ("--any-style --width 0", "--width is 0"),
+        ("--any-style --width 8 --content content.png --style style.png", "pixels are too few"),
+        ("--any-style --scales 60 80", "--scales does not go with --any-style"),
+        ("--any-style --stroke-scale 0", "--stroke-scale is 0"),
+        ("--stroke-scale 2", "--stroke-scale goes with --any-style and the like only"),
+        ("--any-style --resume", "--resume goes with a folder"),
+        ("--any-style --content empty --output results --record a.json", "--record goes with one picture"),
+        ("--any-style --record stylized.png", "would be written twice"),
         ("--any-style --seed 3", "--seed does not go with --any-style"),
         ("--fixed-style 3 --luminance-only", "--luminance-only does not go with --fixed-style"),
         ("--any-style --history table.csv", "--history does not go with --any-style"),

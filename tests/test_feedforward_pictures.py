@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from neuralstyle.feedforward.pictures import centre_square, fitted, render_files
+from neuralstyle.feedforward.pictures import centre_square, files_in, fitted, render_files
+from neuralstyle.feedforward.sizing import Sizing
 from neuralstyle.files import InputError
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.writing import write_image
@@ -101,3 +102,78 @@ def test_a_picture_that_is_not_there_is_named(tmp_path):
 
 def test_the_centre_square_is_the_middle_of_the_picture(photograph):
     np.testing.assert_array_equal(centre_square(photograph), photograph[:, 75:375])
+
+
+def test_two_pictures_whose_results_would_have_one_name_are_refused_before_any_work(tmp_path, folder):
+    write_image(folder / "c.gif.png", np.zeros((16, 16, 3)))
+    with pytest.raises(InputError, match="its result would be c.gif.png, and that of c.gif as well"):
+        render_files(inverted, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_that_exist_are_kept_when_a_folder_is_resumed(tmp_path, folder):
+    (tmp_path / "out").mkdir()
+    write_image(tmp_path / "out" / "b.tif", np.zeros((16, 16, 3)))
+    lines = []
+    assert render_files(inverted, folder, tmp_path / "out", resume=True, report=lines.append) == 2
+    assert "1 of 3 results are there and kept" in lines[0]
+    assert not read_image(tmp_path / "out" / "b.tif").any()
+    np.testing.assert_array_equal(read_image(tmp_path / "out" / "a.png"), 255 - read_image(folder / "a.png"))
+
+
+def test_a_picture_that_fails_is_told_of_and_counted_and_the_rest_goes_on(tmp_path, folder):
+    def render(picture):
+        if picture.shape[:2] == (20, 24):
+            raise InputError("too large")
+        return picture
+
+    lines = []
+    with pytest.raises(InputError, match="1 of 3 pictures failed; the same command with --resume"):
+        render_files(render, folder, tmp_path / "out", report=lines.append)
+    assert len(lines) == 1 and lines[0].endswith("a.png: too large")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.tif", "c.gif.png"]
+
+
+def test_a_margin_is_reflected_rendered_and_cropped():
+    seen = []
+
+    def render(picture):
+        seen.append(picture)
+        return picture
+
+    picture = np.random.default_rng(0).random((17, 22, 3))
+    np.testing.assert_array_equal(fitted(render, margin=6)(picture), picture)
+    np.testing.assert_array_equal(seen[0], np.pad(picture, ((6, 9), (6, 8), (0, 0)), mode="reflect"))
+
+
+def test_a_network_may_crop_what_the_margin_added():
+    picture = np.random.default_rng(0).random((17, 22, 3))
+    np.testing.assert_array_equal(fitted(lambda padded: padded[4:-4, 4:-4], margin=8)(picture), picture)
+
+
+def test_files_in_nested_folders_are_found_once_and_hidden_ones_are_not(tmp_path):
+    for name in ("b.png", "one/a.png", "one/two/c.png", ".hidden/d.png", "one/.e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "one" / "loop").symlink_to(tmp_path)
+    found = [path.relative_to(tmp_path).as_posix() for path in files_in(tmp_path, nested=True)]
+    assert found == ["b.png", "one/a.png", "one/two/c.png"]
+    assert files_in(tmp_path) == [tmp_path / "b.png"]
+
+
+def test_the_size_asked_for_the_strokes_and_the_memory_decide_where_a_picture_is_rendered():
+    seen = []
+
+    def render(picture):
+        seen.append(picture.shape)
+        return picture
+
+    picture = np.full((60, 90, 3), 77, np.float32)
+    sizing = Sizing("width", 120, stroke_scale=2)
+    content = sizing.content(picture)
+    assert content.shape == (80, 120, 3)
+    result = sizing.rendered(render, content)
+    assert seen == [(40, 60, 3)] and result.shape == (80, 120, 3)
+    np.testing.assert_allclose(result, 77, atol=1e-3)
+    with pytest.raises(InputError, match=r"120×80 pixels would take 960\.0 GB .*--longer-side"):
+        Sizing("width", 120, bytes_per_pixel=10**8 - 31250 + 3).content(picture)

@@ -9,10 +9,11 @@ from neuralstyle import RECIPES, loss_and_gradient
 from neuralstyle.feedforward import transform
 from neuralstyle.feedforward.checkpoints import read_checkpoint
 from neuralstyle.feedforward.crops import Crops, pairs, photographs
-from neuralstyle.feedforward.training import Training, perceptual_losses, style_targets
+from neuralstyle.feedforward.training import Perception, Training, perceptual_losses, style_targets
 from neuralstyle.files import InputError
 from neuralstyle.graphs import open_session
 from neuralstyle.pictures.writing import write_image
+from neuralstyle.preparation import network_for
 
 RECIPE = RECIPES["fast-style-transfer"]
 
@@ -33,7 +34,7 @@ def style(photograph):
 
 def opened(folder, style, network, seed=1, batch=2, recipe=RECIPE, **options):
     rows = Crops(photographs(folder), 32, batch, seed)
-    return Training(rows, style, recipe, network, width=0.125, seed=seed, **options)
+    return Training(rows, Perception(style, recipe, network), width=0.125, seed=seed, **options)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +43,12 @@ def opened(folder, style, network, seed=1, batch=2, recipe=RECIPE, **options):
 )
 def test_each_picture_of_a_batch_has_the_losses_that_it_has_alone(name, photograph, style, small_network):
     recipe = replace(RECIPES[name], normalized_network=False)
+    network = network_for(recipe, small_network)
     contents = np.stack([photograph[:48, :48], photograph[90:138, 50:98]])
     pictures = np.flip(contents, axis=2) * np.float32(0.7) + 30
     with tf.Graph().as_default() as graph:
-        targets = style_targets(small_network, recipe, style, 48)
-        losses = perceptual_losses(
-            small_network, recipe, targets, tf.constant(contents), tf.constant(pictures)
-        )
+        targets = style_targets(network, recipe, style, 48)
+        losses = perceptual_losses(network, recipe, targets, tf.constant(contents), tf.constant(pictures))
     with open_session(graph) as session:
         found = session.run(losses)
     for index, (picture, content) in enumerate(zip(pictures, contents, strict=True)):
@@ -129,7 +129,7 @@ def test_measuring_and_rendering_do_not_change_what_is_trained_on(
 
 def test_the_checkpoint_renders_what_training_rendered(undisturbed, photograph):
     _, path, expected = undisturbed
-    with transform.renderer(read_checkpoint(path)) as render:
+    with transform.renderer(read_checkpoint(path), margin=transform.MARGIN) as render:
         np.testing.assert_array_equal(render(photograph[:50, :42]), expected)
 
 
@@ -157,7 +157,7 @@ def test_a_network_is_fitted_to_pairs(photograph, tmp_path):
         write_image(tmp_path / "photographs" / f"{index}.png", part)
         write_image(tmp_path / "results" / f"{index}.png", 255 - part)
     rows = Crops(pairs(tmp_path), 32, 2, 1)
-    with Training(rows, None, RECIPE, None, width=0.25, learning_rate=1e-2) as training:
+    with Training(rows, None, width=0.25, learning_rate=1e-2) as training:
         crop = rows.at(0)
         before = training.measure([crop])["total"]
         with tf.Graph().as_default() as graph:

@@ -169,3 +169,45 @@ def test_the_shipped_network_gives_an_unknown_picture_its_style(shipped_network)
         for image in (picture, rendered)
     )
     assert after["style"] < before["style"] / 4
+
+
+@pytest.mark.parametrize("width", [0.0625, 0.03])
+@pytest.mark.parametrize("side", [36, 40, 64])
+def test_a_very_narrow_network_renders_pictures_of_any_size(photograph, width, side):
+    weights = trained_weights(width)
+    picture = photograph[:48, :side]
+    with transform.renderer(weights) as render:
+        rendered = render(picture)
+    expected = np.clip(keras_transform(weights, picture[np.newaxis])[0], 0, 255)
+    assert np.abs(rendered - expected).max() < 0.1
+
+
+def test_a_network_of_hwalsuklee_is_that_of_keras_layers(photograph):
+    """Reflect 40 pixels; residual blocks without padding, whose input is cropped; 127.5 (tanh + 1)."""
+    weights = trained_weights(0.25)
+    picture = photograph[:48, :52]
+    layers = tf.keras.layers
+
+    def normalised(y, name):
+        layer = layers.GroupNormalization(groups=-1, epsilon=1e-3)
+        y = layer(y)
+        layer.set_weights([weights[f"{name}/scale"], weights[f"{name}/shift"]])
+        return y
+
+    def convolved(x, name, stride=1, padding="SAME"):
+        return normalised(tf.nn.conv2d(x, weights[f"{name}/kernel"], stride, padding), name)
+
+    x = tf.constant(np.pad(picture, ((40, 40), (40, 40), (0, 0)), mode="reflect")[np.newaxis] / 255)
+    for name, stride in (("conv1", 1), ("conv2", 2), ("conv3", 2)):
+        x = tf.nn.relu(convolved(x, name, stride))
+    for block in range(1, 6):
+        y = tf.nn.relu(convolved(x, f"residual{block}/conv1", padding="VALID"))
+        x = x[:, 2:-2, 2:-2] + convolved(y, f"residual{block}/conv2", padding="VALID")
+    for name in ("transposed1", "transposed2"):
+        kernel = weights[f"{name}/kernel"]
+        shape = [1, 2 * x.shape[1], 2 * x.shape[2], kernel.shape[2]]
+        x = tf.nn.relu(normalised(tf.nn.conv2d_transpose(x, kernel, shape, 2), name))
+    expected = (np.tanh(convolved(x, "output").numpy()[0]) + 1) * 127.5
+    assert expected.shape == picture.shape
+    with transform.renderer(weights, layout=transform.HWALSUKLEE) as render:
+        np.testing.assert_allclose(render(picture), expected, atol=0.02)

@@ -1,5 +1,4 @@
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -11,16 +10,12 @@ import pytest
 import skimage.data
 
 from neuralstyle.command import main as cli
+from neuralstyle.command.train import main
 from neuralstyle.feedforward import checkpoints
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.writing import write_image
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_transform.py"
-
-
-@pytest.fixture(scope="module")
-def main():
-    return runpy.run_path(str(SCRIPT))["main"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +40,7 @@ def arguments(folder, *more):
     ]
 
 
-def test_training_prints_both_losses_and_leaves_a_network_to_run(main, folder, tmp_path, monkeypatch, capsys):
+def test_training_prints_both_losses_and_leaves_a_network_to_run(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     picture = str(folder / "photographs" / "coffee.png")
     reports = ["--print-iterations", "2", "--checkpoint-iterations", "3", "--logdir", "events"]
@@ -95,9 +90,7 @@ def test_training_prints_both_losses_and_leaves_a_network_to_run(main, folder, t
         (["--test", "me.png", "--test-output", "same.png"], "--test-output same.png: has no placeholder"),
     ],
 )
-def test_a_bad_option_gets_one_line_that_names_it(
-    main, folder, tmp_path, monkeypatch, capsys, options, expected
-):
+def test_a_bad_option_gets_one_line_that_names_it(folder, tmp_path, monkeypatch, capsys, options, expected):
     monkeypatch.chdir(tmp_path)
     options = [str(folder / "empty") if option == "empty" else option for option in options]
     assert main(arguments(folder, *options)) == 2
@@ -105,7 +98,7 @@ def test_a_bad_option_gets_one_line_that_names_it(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(main, folder, tmp_path, monkeypatch, capsys):
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(arguments(folder, "--iterations", "1")) == 0
     before = checkpoints.read_checkpoint("one.ckpt")
@@ -116,7 +109,8 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(main, folder, tmp_pa
     assert all((after[name] == before[name]).all() for name in before)
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(folder, tmp_path, monkeypatch, number):
     monkeypatch.chdir(tmp_path)
     often = ["--checkpoint-iterations", "1", "--iterations", "100000"]
     # A shell that runs tests in the background has its children ignore Ctrl-C.
@@ -128,7 +122,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(folder, tmp_path, monkeypatch):
     while not Path("one.ckpt.index").exists():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, printed = process.communicate()
-    assert process.returncode == 0
-    assert re.search(r"stopped after \d+ iterations; the same command with --resume goes on", printed)
+    assert process.returncode == 130
+    assert re.search(
+        r"stopped after \d+ iterations, wrote one.ckpt; the same command with --resume goes on", printed
+    )

@@ -1,17 +1,21 @@
-"""The command line's feed-forward options: a network's pictures at once, instead of a recipe's."""
+"""The command line's feed-forward options: a network renders pictures in one pass, instead of a recipe."""
 
-import sys
 from argparse import Namespace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from neuralstyle.command.options import parser, spelled
-from neuralstyle.command.terminal import quiet_import
-from neuralstyle.feedforward import blending
-from neuralstyle.files import InputError, example_pair
+from neuralstyle.command.terminal import quiet_import, tell
+from neuralstyle.feedforward import blending, record
+from neuralstyle.feedforward.sizing import Sizing
+from neuralstyle.files import InputError, example_pair, require
 from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.reading import read_image
+from neuralstyle.runs import records
 
 #: The options that each choose a network; at most one may be given.
 KINDS = ("transform", "any_style", "fixed_style", "hub_model")
@@ -19,28 +23,52 @@ KINDS = ("transform", "any_style", "fixed_style", "hub_model")
 #: Those of them that render in the style of a picture.
 TAKE_STYLES = ("any_style", "hub_model")
 
+#: Options that decide the picture, which its record holds, each with the types of its value.
+RECORDED: dict[str, tuple[type, ...]] = {
+    "transform": (str,),
+    "any_style": (bool,),
+    "fixed_style": (str,),
+    "hub_model": (str,),
+    "strength": (float, int),
+    "style_blend": (list,),
+    "width": (int,),
+    "height": (int,),
+    "longer_side": (int,),
+    "stroke_scale": (float, int),
+    "margin": (int, str),
+    "keep_colours": (str,),
+    "bits": (int,),
+    "quality": (int,),
+    "threads": (int,),
+    "device": (str,),
+}
+
 #: The options that go with all of them.
 TAKEN = (
-    *("content", "styles", "output", "overwrite", "bits", "quality"),
+    *("content", "styles", "output", "overwrite", "resume", "bits", "quality", "record", "from_record"),
+    *("width", "height", "longer_side", "stroke_scale", "margin"),
     *("keep_colours", "threads", "device", "quiet"),
 )
 
-#: Options that would give the result another size than the content's.
-SIZES = ("width", "height", "longer_side", "scales")
-
 
 def wanted(options: Namespace) -> str | None:
-    """The kind of network that the options ask for; None for a recipe.
+    """The kind of network that the options ask for, or the record that they name; None for a recipe.
+
+    Options that a record holds and that are not given otherwise are put among the options.
 
     Raises
     ------
     InputError
         If they ask for two, or give one something that it does not take.
     """
+    if options.from_record:
+        _take_from_record(options)
     kinds = [kind for kind in KINDS if getattr(options, kind)]
     if not kinds:
-        if options.strength is not None:
-            raise InputError("--strength goes with --any-style only")
+        for name in ("strength", "stroke_scale", "margin"):
+            if getattr(options, name) is not None:
+                choices = "--any-style" if name == "strength" else "--any-style and the like"
+                raise InputError(f"{spelled(name)} goes with {choices} only")
         return None
     if len(kinds) > 1:
         raise InputError(f"{spelled(kinds[0])} and {spelled(kinds[1])} do not go together; give one of them")
@@ -52,9 +80,26 @@ def wanted(options: Namespace) -> str | None:
     taken = {*TAKEN, kind, *(("strength", "style_blend") if kind == "any_style" else ())}
     for name, default in vars(parser().parse_args([])).items():
         if name not in taken and getattr(options, name) != default:
-            why = ", which keeps the content's size" if name in SIZES else ""
-            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}{why}")
+            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}")
     return kind
+
+
+def _take_from_record(options: Namespace) -> None:
+    """Put what a record of a feed-forward network holds in the place of defaults."""
+    earlier = record.read_record(options.from_record)
+    if earlier is None:  # a recipe's, or none
+        return
+    for name in ("content", "styles", *KINDS):
+        if getattr(options, name):
+            raise InputError(f"{spelled(name)} does not go with --from-record")
+    record.check_pictures(earlier)
+    options.content = earlier["content"]["path"]
+    options.styles = [style["path"] for style in earlier["styles"]] or None
+    for name, value in earlier["options"].items():
+        if name not in RECORDED or not isinstance(value, RECORDED[name]):
+            raise InputError(f"{options.from_record}: its option {name} is unknown to this version")
+        if getattr(options, name) == parser().get_default(name):
+            setattr(options, name, value)
 
 
 def render(kind: str, options: Namespace) -> int:
@@ -65,6 +110,7 @@ def render(kind: str, options: Namespace) -> int:
     kind : str
         One of `KINDS`.
     options : argparse.Namespace
+        As `wanted` left them.
 
     Returns
     -------
@@ -78,31 +124,28 @@ def render(kind: str, options: Namespace) -> int:
     """
     example_content, example_style = example_pair()
     content = Path(options.content or example_content)
-    if content.is_dir() and options.output == parser().get_default("output"):
-        raise InputError(f"--output: name a folder for the pictures of {content}")
-    strength = 1.0 if options.strength is None else options.strength
-    blending.check_strength(strength)
-    if kind in TAKE_STYLES:
-        styles = [read_image(path) for path in options.styles or [example_style]]
-        blending.proportions(options.style_blend, len(styles))
-    blend = blending.parse_fixed_styles(options.fixed_style) if options.fixed_style else None
+    style_paths = [Path(path) for path in options.styles or [example_style]] if kind in TAKE_STYLES else []
+    _check(options, content)
+    styles = [read_image(path) for path in style_paths]
+    _check_blend(kind, options)
     with quiet_import():
-        from neuralstyle.feedforward import any_style, checkpoints, multi_style, saved_model, transform
-        from neuralstyle.feedforward.pictures import render_files
-        from neuralstyle.graphs import Machine
-    machine = Machine(options.threads, options.device)
-    if kind == "transform":
-        renderer = transform.renderer(checkpoints.read_checkpoint(options.transform), machine)
-    elif kind == "fixed_style":
-        renderer = multi_style.renderer(blend, machine)
-    elif kind == "hub_model":
-        renderer = saved_model.renderer(options.hub_model, styles[0], machine)
-    else:
-        renderer = any_style.renderer(styles, options.style_blend, strength, machine)
-    with renderer as render_one:
+        from neuralstyle.feedforward.pictures import Written, render_files
+
+    opened = _open(kind, options, styles)
+    _check_weights(options, opened)
+    sizing = _sizing(options, opened.bytes_per_pixel)
+    decided = {name: getattr(options, name) for name in RECORDED}
+    decided = {name: value for name, value in decided.items() if value not in (None, False)}
+
+    def described(path: Path) -> records.Record:
+        return record.make_record(kind, path, style_paths, opened.network, decided)
+
+    earlier = described(content) if options.record else None
+    with opened.renderer as render_one:
 
         def render_picture(picture: np.ndarray) -> np.ndarray:
-            result = render_one(picture)
+            picture = sizing.content(picture)
+            result = sizing.rendered(render_one, picture)
             return keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
 
         render_files(
@@ -110,8 +153,110 @@ def render(kind: str, options: Namespace) -> int:
             content,
             options.output,
             overwrite=options.overwrite,
-            bits=options.bits,
-            quality=options.quality,
-            report=lambda line: print(f"neuralstyle: {line}", file=sys.stderr),
+            resume=options.resume,
+            written=Written(options.bits, options.quality, lambda path: records.text_chunk(described(path))),
+            report=tell,
         )
+    if earlier:
+        records.write_record(options.record, earlier)
     return 0
+
+
+def _check_blend(kind: str, options: Namespace) -> None:
+    """Find out whether there are shares of all styles, before TensorFlow is imported."""
+    blending.check_strength(1.0 if options.strength is None else options.strength)
+    if kind in TAKE_STYLES:
+        blending.proportions(options.style_blend, len(options.styles or [None]))
+    if options.fixed_style:
+        blending.parse_fixed_styles(options.fixed_style)
+
+
+def _check(options: Namespace, content: Path) -> None:
+    """Find out whether the options make sense together, before anything is read."""
+    if content.is_dir():
+        if options.output == parser().get_default("output"):
+            raise InputError(f"--output: name a folder for the pictures of {content}")
+        if options.record:
+            raise InputError("--record goes with one picture; those of a folder carry theirs as PNG")
+    elif options.resume:
+        raise InputError("--resume goes with a folder of pictures; one picture is rendered in one pass")
+    if options.resume and options.overwrite:
+        raise InputError("--resume keeps results that exist and --overwrite replaces them; give one of them")
+    if options.record:
+        record.check_new(options.record, options.overwrite, options.output)
+    for name in ("width", "height", "longer_side", "threads"):
+        value = getattr(options, name)
+        require(value is None or value >= 1, name, value, "1 or more")
+    scale = options.stroke_scale
+    require(scale is None or 0.05 <= scale <= 20, "stroke_scale", scale, "between 0.05 and 20")
+
+
+def _sizing(options: Namespace, bytes_per_pixel: int | None) -> Sizing:
+    rule, size = None, 0
+    for name in ("width", "height", "longer_side"):
+        if getattr(options, name) is not None:
+            rule, size = name.replace("_", " "), getattr(options, name)
+    return Sizing(rule, size, 1.0 if options.stroke_scale is None else options.stroke_scale, bytes_per_pixel)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A network to render with.
+
+    Attributes
+    ----------
+    renderer : context manager
+        Gives a `Render`.
+    network : mapping of str to str
+        Its file's name and SHA-256, for the record.
+    bytes_per_pixel : int or None
+        What rendering takes; None where nobody has measured it.
+    """
+
+    renderer: AbstractContextManager
+    network: Mapping[str, str]
+    bytes_per_pixel: int | None
+
+
+def _open(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Opened:
+    """Read the network of a kind, and prepare its renderer."""
+    with quiet_import():
+        from neuralstyle.feedforward import any_style, checkpoints, multi_style, saved_model, transform
+        from neuralstyle.feedforward.weights import ANY_STYLE, MULTI_STYLE
+        from neuralstyle.graphs import Machine
+        from neuralstyle.networks import weights_folder
+
+    machine = Machine(options.threads, options.device)
+    # The networks of any style and of 26 mirror the picture at every layer, and need no margin.
+    margin = options.margin if isinstance(options.margin, int) else 0
+    if kind == "transform":
+        stored = checkpoints.read_network(options.transform)
+        if options.margin == "auto" or (options.margin is None and stored.own):
+            margin = transform.MARGIN
+        return _Opened(
+            transform.renderer(stored.weights, machine, stored.layout, margin),
+            {"name": Path(options.transform).name, "sha256": record.hash_weights(stored.weights)},
+            transform.bytes_per_pixel(stored.weights),
+        )
+    if kind == "hub_model":
+        folder = Path(options.hub_model)
+        renderer = saved_model.renderer(folder, styles[0], machine, margin)
+        return _Opened(renderer, {"name": folder.name, "sha256": record.hash_files(folder)}, None)
+    if kind == "fixed_style":
+        blend = blending.parse_fixed_styles(options.fixed_style)
+        name, memory = MULTI_STYLE, multi_style.BYTES_PER_PIXEL
+        renderer = multi_style.renderer(blend, machine, margin)
+    else:
+        strength = 1.0 if options.strength is None else options.strength
+        name, memory = ANY_STYLE, any_style.BYTES_PER_PIXEL
+        renderer = any_style.renderer(styles, options.style_blend, strength, machine, margin)
+    return _Opened(renderer, {"name": name, "sha256": record.hash_files(weights_folder() / name)}, memory)
+
+
+def _check_weights(options: Namespace, opened: _Opened) -> None:
+    earlier = record.read_record(options.from_record) if options.from_record else None
+    if earlier and earlier["network"]["sha256"] != opened.network["sha256"]:
+        raise InputError(
+            f"{options.from_record}: was made with other weights than those of {opened.network['name']}, of "
+            f"SHA-256 {earlier['network']['sha256']}; put the old ones back"
+        )

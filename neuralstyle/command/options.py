@@ -283,6 +283,27 @@ def _add_feedforward(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="render by the SavedModel arbitrary-image-stylization-v1-256, downloaded",
     )
+    add(
+        "--stroke-scale",
+        type=float,
+        metavar="S",
+        help="with a network: strokes S times as large; renders at another size and brings the picture back",
+    )
+    add(
+        "--margin",
+        type=_margin,
+        metavar="N|auto",
+        help="with a network: extend the picture by N mirrored pixels, and crop the result; default: auto "
+        "for checkpoints of 'neuralstyle train', otherwise 0",
+    )
+
+
+def _margin(value: str) -> int | str:
+    if value == "auto":
+        return value
+    if not value.isdecimal() or int(value) > 4096:
+        raise argparse.ArgumentTypeError(f"{value!r} is not auto or a number of pixels up to 4096")
+    return int(value)
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:

@@ -7,7 +7,7 @@ keeps its own size.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +15,9 @@ import tensorflow as tf
 from neuralstyle.feedforward.blending import check_strength, proportions
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
+from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
 from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
-from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.graphs import Machine
 from neuralstyle.pictures.reading import as_image
 from neuralstyle.pictures.sizes import resize
 
@@ -25,6 +26,9 @@ STYLE_SIZE = 256
 
 #: How many numbers stand for a style.
 NUMBERS = 100
+
+#: What rendering takes a pixel of the picture, measured.
+BYTES_PER_PIXEL = 110
 
 #: Added to the variance by Magenta's instance normalisation.
 EPSILON = 1e-5
@@ -141,23 +145,16 @@ def networks(
         If the file of weights is missing or damaged.
     """
     weights = read_weights(ANY_STYLE)
-    with new_graph(machine) as graph:
+
+    def build() -> list[Result]:
         style = tf.compat.v1.placeholder(tf.float32, (1, STYLE_SIZE, STYLE_SIZE, 3))
-        content = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
         numbers = tf.compat.v1.placeholder(tf.float32, (1, NUMBERS))
-        predicted = build_prediction(weights, style / 255)
+        content = picture_placeholder()
         stylized = 255 * build_transformer(weights, content / 255, numbers)
-    with closing(open_session(graph, machine)) as session:
-        run_prediction = session.make_callable(predicted, [style])
-        run_transformer = session.make_callable(stylized, [content, numbers])
+        return [(build_prediction(weights, style / 255), [style]), (stylized, [content, numbers])]
 
-        def predict(picture: np.ndarray) -> np.ndarray:
-            return run_prediction(resize(centre_square(picture), STYLE_SIZE, STYLE_SIZE)[np.newaxis])[0]
-
-        def stylize(picture: np.ndarray, style_numbers: np.ndarray) -> np.ndarray:
-            return run_transformer(picture[np.newaxis], style_numbers[np.newaxis])[0]
-
-        yield predict, stylize
+    with open_functions(build, machine) as (predict, stylize):
+        yield lambda picture: predict(resize(centre_square(picture), STYLE_SIZE, STYLE_SIZE)), stylize
 
 
 @contextmanager
@@ -166,6 +163,7 @@ def renderer(
     blend_weights: Sequence[float] | None = None,
     strength: float = 1.0,
     machine: Machine | None = None,
+    margin: int = 0,
 ) -> Iterator[Render]:
     """Open the networks for rendering pictures in the style of others.
 
@@ -179,6 +177,8 @@ def renderer(
         0..1. Between the content picture's own numbers (0) and those of the style (1).
     machine : Machine, optional
         What the graph runs on.
+    margin : int
+        Pixels that the picture is extended by on each side, as `pictures.fitted` does it.
 
     Yields
     ------
@@ -201,6 +201,6 @@ def renderer(
             numbers = style
             if strength < 1:
                 numbers = strength * style + (1 - strength) * predict(picture)
-            return fitted(lambda padded: stylize(padded, numbers))(picture)
+            return fitted(lambda padded: stylize(padded, numbers), margin)(picture)
 
         yield render

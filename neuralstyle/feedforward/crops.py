@@ -50,14 +50,14 @@ class Example:
 
 
 def photographs(folder: str | Path) -> list[Example]:
-    """The pictures of a folder as examples, in the order of their names.
+    """The pictures of a folder and of those in it as examples, in the order of their names.
 
     Raises
     ------
     InputError
         If there is no such folder, or it is empty.
     """
-    return [Example(path) for path in files_in(folder)]
+    return [Example(path) for path in files_in(folder, nested=True)]
 
 
 def pairs(folder: str | Path, report: Callable[[str], None] = print) -> list[Example]:
@@ -66,7 +66,8 @@ def pairs(folder: str | Path, report: Callable[[str], None] = print) -> list[Exa
     Parameters
     ----------
     folder : path
-        Holds the folders in `PAIR_FOLDERS`. The pictures of a pair have one name, whatever their suffixes.
+        Holds the folders in `PAIR_FOLDERS`. The pictures of a pair have one name, whatever their suffixes,
+        in folders of one name where there are folders in those.
     report : callable
         Called with a line for every photograph that has no result.
 
@@ -75,12 +76,15 @@ def pairs(folder: str | Path, report: Callable[[str], None] = print) -> list[Exa
     InputError
         If a folder is missing or empty, or no picture has a partner.
     """
-    found, results = (files_in(Path(folder) / name) for name in PAIR_FOLDERS)
-    partners = {path.stem: path for path in results}
-    for path in found:
-        if path.stem not in partners:
+    places = [Path(folder) / name for name in PAIR_FOLDERS]
+    found, results = (
+        {path.relative_to(place).with_suffix(""): path for path in files_in(place, nested=True)}
+        for place in places
+    )
+    for name, path in found.items():
+        if name not in results:
             report(f"{path}: has no partner in {PAIR_FOLDERS[1]}; skipped")
-    examples = [Example(path, partners[path.stem]) for path in found if path.stem in partners]
+    examples = [Example(path, results[name]) for name, path in found.items() if name in results]
     if not examples:
         raise InputError(
             f"{folder}: no picture in {PAIR_FOLDERS[0]} has one of the same name in {PAIR_FOLDERS[1]}"

@@ -5,7 +5,7 @@ of styles takes a blend of those. The styles have numbers, 0 to 25: the network 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +13,12 @@ import tensorflow as tf
 from neuralstyle.feedforward.blending import shares_of_fixed_styles
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
 from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
 from neuralstyle.feedforward.weights import MULTI_STYLE, read_weights
-from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.graphs import Machine
+
+#: What rendering takes a pixel of the picture, measured.
+BYTES_PER_PIXEL = 360
 
 #: Added to the variance by its instance normalisation.
 EPSILON = 1e-5
@@ -58,7 +62,7 @@ def build(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, blend: tf.Tensor
 
 
 @contextmanager
-def renderer(blend: np.ndarray, machine: Machine | None = None) -> Iterator[Render]:
+def renderer(blend: np.ndarray, machine: Machine | None = None, margin: int = 0) -> Iterator[Render]:
     """Open the network for rendering pictures in a blend of its styles.
 
     Parameters
@@ -67,6 +71,8 @@ def renderer(blend: np.ndarray, machine: Machine | None = None) -> Iterator[Rend
         26 numbers of 0 or more, as `blending.parse_fixed_styles` gives them; their sum does not matter.
     machine : Machine, optional
         What the graph runs on.
+    margin : int
+        Pixels that the picture is extended by on each side, as `pictures.fitted` does it.
 
     Yields
     ------
@@ -81,9 +87,10 @@ def renderer(blend: np.ndarray, machine: Machine | None = None) -> Iterator[Rend
     """
     shares = shares_of_fixed_styles(blend)
     weights = read_weights(MULTI_STYLE)
-    with new_graph(machine) as graph:
-        pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
-        result = 255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis]))
-    with closing(open_session(graph, machine)) as session:
-        run = session.make_callable(result, [pixels])
-        yield fitted(lambda image: run(image[np.newaxis])[0])
+
+    def build_renderer() -> list[Result]:
+        pixels = picture_placeholder()
+        return [(255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis])), [pixels])]
+
+    with open_functions(build_renderer, machine) as (run,):
+        yield fitted(run, margin)

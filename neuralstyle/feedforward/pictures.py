@@ -1,6 +1,7 @@
 """Run a renderer over pictures: any size, one file or a folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +14,33 @@ from neuralstyle.pictures.writing import DEPTHS, check_output, write_image
 Render = Callable[[np.ndarray], np.ndarray]
 
 
-def fitted(render: Render, multiple: int = 4) -> Render:
+def fitted(render: Render, margin: int = 0, multiple: int = 4) -> Render:
     """Make a renderer take pictures of any size.
 
     Parameters
     ----------
     render : callable
-        Takes pictures whose sides are multiples of a number.
+        Takes pictures whose sides are multiples of a number. Its result may be smaller by the same number
+        of pixels on every side, up to the margin.
+    margin : int
+        Pixels of reflection on each side, so that what a network does along a border is cropped.
     multiple : int
         That number. The networks here halve a picture twice and double it twice, so theirs is 4.
 
     Returns
     -------
     callable
-        Pads other pictures at the bottom and on the right by reflection, and crops the result.
+        Pads pictures by reflection: by the margin on all sides, and by what is missing to the multiple at
+        the bottom and on the right. Crops the result to the picture's own size.
     """
 
     def render_any_size(image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
-        return render(np.pad(image, padding, mode="reflect"))[:height, :width]
+        sides = image.shape[:2]
+        padding = [(margin, margin + -(side + 2 * margin) % multiple) for side in sides]
+        padded = np.pad(image, (*padding, (0, 0)), mode="reflect")
+        result = render(padded)
+        top, left = (margin - (padded.shape[axis] - result.shape[axis]) // 2 for axis in (0, 1))
+        return result[top : top + sides[0], left : left + sides[1]]
 
     return render_any_size
 
@@ -45,8 +53,15 @@ def centre_square(picture: np.ndarray) -> np.ndarray:
     return picture[top : top + side, left : left + side]
 
 
-def files_in(folder: str | Path) -> list[Path]:
-    """The files in a folder, in the order of their names. Hidden files and folders in it are left alone.
+def files_in(folder: str | Path, nested: bool = False) -> list[Path]:
+    """The files in a folder, in the order of their names. Hidden files are left alone.
+
+    Parameters
+    ----------
+    folder : path
+    nested : bool
+        Whether the folders in it count, and those in them. Hidden ones are left alone; one that is linked
+        to from several places is walked once.
 
     Raises
     ------
@@ -56,13 +71,43 @@ def files_in(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; name one with pictures in it")
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
+    files, waiting, seen = [], [folder], {folder.resolve()}
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = [path for path in here.iterdir() if not path.name.startswith(".")]
+        except OSError as error:
+            raise InputError(f"{here}: cannot be read as a folder ({error.strerror})") from error
+        files += [path for path in entries if path.is_file()]
+        for path in entries if nested else ():
+            if path.is_dir() and path.resolve() not in seen:
+                seen.add(path.resolve())
+                waiting.append(path)
     if not files:
         raise InputError(f"{folder}: is an empty folder; put pictures into it or name another")
-    return files
+    return sorted(files)
+
+
+@dataclass(frozen=True)
+class Written:
+    """How results are written.
+
+    Attributes
+    ----------
+    bits, quality : int
+        As in `neuralstyle.pictures.writing.write_image`.
+    text : callable or None
+        From the path of a picture to the text that its result carries, where that is a PNG.
+    """
+
+    bits: int = 8
+    quality: int = 95
+    text: Callable[[Path], Mapping[str, str]] | None = None
+
+    def write(self, source: Path, result: Path, picture: np.ndarray) -> None:
+        """Write the result that was made of a picture."""
+        text = self.text(source) if self.text and result.suffix.lower() == ".png" else None
+        write_image(result, picture, bits=self.bits, quality=self.quality, text=text)
 
 
 def render_files(
@@ -71,11 +116,13 @@ def render_files(
     output: str | Path,
     *,
     overwrite: bool = False,
-    bits: int = 8,
-    quality: int = 95,
+    resume: bool = False,
+    written: Written = Written(),
     report: Callable[[str], None] = print,
 ) -> int:
     """Render a picture, or every picture in a folder.
+
+    What cannot be read, rendered or written in a folder is told of, and the rest goes on.
 
     Parameters
     ----------
@@ -88,11 +135,12 @@ def render_files(
         keeps its name, and gets ``.png`` after it if its kind can be read but not written.
     overwrite : bool
         Whether files that exist may be replaced.
-    bits, quality : int
-        As in `neuralstyle.pictures.writing.write_image`.
+    resume : bool
+        Whether results of a folder that exist are kept, and only the others made.
+    written : Written
     report : callable
-        Called with one line for every picture of a folder that cannot be read, at the end with one
-        that counts them, if there were any, and with one for every picture whose profile changed it.
+        Called with a line for what fails in a folder, one that counts it, and one for every picture whose
+        profile changed it.
 
     Returns
     -------
@@ -102,43 +150,75 @@ def render_files(
     Raises
     ------
     InputError
-        If nothing can be read, or something cannot be written. Files that must not be overwritten and
-        folders that cannot be used are found before any work starts.
+        If nothing can be read; at the end, if a picture could not be rendered or written; before any work
+        for files that must not be overwritten and folders that cannot be used.
     """
     content, output = Path(content), Path(output)
     if not content.is_dir():
-        check_output(output, overwrite, bits, quality)
-        write_image(output, render(read_image(content, report)), bits=bits, quality=quality)
+        check_output(output, overwrite, written.bits, written.quality)
+        written.write(content, output, render(read_image(content, report)))
         return 1
+    results = _plan(content, output)
+    waiting = {path: result for path, result in results.items() if not (resume and result.exists())}
+    for result in waiting.values():
+        check_output(result, overwrite, written.bits, written.quality)
+    if len(waiting) < len(results):
+        report(f"{output}: {len(results) - len(waiting)} of {len(results)} results are there and kept")
 
+    skipped, failed = _render_each(render, waiting, written, report)
+    _report_losses(content, len(results), skipped, failed, report)
+    return len(waiting) - skipped
+
+
+def _render_each(
+    render: Render, results: Mapping[Path, Path], written: Written, report: Callable[[str], None]
+) -> tuple[int, int]:
+    """Render pictures; how many of them could not be read, and how many not rendered or written."""
+    skipped = failed = 0
+    for path, result in results.items():
+        image = None
+        try:
+            image = read_image(path, report)
+            written.write(path, result, render(image))
+        except InputError as error:
+            report(f"{error}; skipped" if image is None else f"{path}: {error}")
+            skipped, failed = skipped + (image is None), failed + (image is not None)
+    return skipped, failed
+
+
+def _report_losses(
+    content: Path, count: int, skipped: int, failed: int, report: Callable[[str], None]
+) -> None:
+    """Tell how many pictures of a folder have no result; an error where it is not that they are none."""
+    if skipped == count:
+        raise InputError(f"{content}: none of its {count} files is a picture that can be read")
+    if skipped:
+        report(f"{content}: {skipped} of {count} files skipped")
+    if failed:
+        raise InputError(
+            f"{content}: {failed} of {count} pictures failed; the same command with --resume makes those "
+            "that are missing"
+        )
+
+
+def _plan(content: Path, output: Path) -> dict[Path, Path]:
+    """The pictures of a folder and where their results go, in a folder that is made if need be."""
     files = files_in(content)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; for a folder of pictures name a folder")
     if output.is_dir() and output.samefile(content):
         raise InputError(f"{output}: holds the pictures themselves; name another folder to write to")
-    results = {path: output / _written_name(path) for path in files}
+    sources: dict[Path, Path] = {}
+    for path in files:
+        result = output / (path.name if path.suffix.lower() in DEPTHS else f"{path.name}.png")
+        if result in sources:
+            raise InputError(
+                f"{path}: its result would be {result.name}, and that of {sources[result].name} as well; "
+                "rename one of them"
+            )
+        sources[result] = path
     try:
         output.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"{output}: cannot be made ({error.strerror})") from error
-    for result in results.values():
-        check_output(result, overwrite, bits, quality)
-
-    skipped = 0
-    for path, result in results.items():
-        try:
-            image = read_image(path, report)
-        except InputError as error:
-            report(f"{error}; skipped")
-            skipped += 1
-            continue
-        write_image(result, render(image), bits=bits, quality=quality)
-    if skipped == len(files):
-        raise InputError(f"{content}: none of its {len(files)} files is a picture that can be read")
-    if skipped:
-        report(f"{content}: {skipped} of {len(files)} files skipped")
-    return len(files) - skipped
-
-
-def _written_name(path: Path) -> str:
-    return path.name if path.suffix.lower() in DEPTHS else f"{path.name}.png"
+    return {path: result for result, path in sources.items()}

@@ -5,7 +5,7 @@ and gives the stylised one. What is inside stays inside: styles can be neither m
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from neuralstyle.feedforward.any_style import STYLE_SIZE
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
+from neuralstyle.feedforward.rendering import function_of
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.pictures.reading import as_image
@@ -20,7 +21,9 @@ from neuralstyle.pictures.sizes import resize
 
 
 @contextmanager
-def renderer(folder: str | Path, style: np.ndarray, machine: Machine | None = None) -> Iterator[Render]:
+def renderer(
+    folder: str | Path, style: np.ndarray, machine: Machine | None = None, margin: int = 0
+) -> Iterator[Render]:
     """Open a SavedModel for rendering pictures in the style of another.
 
     Parameters
@@ -35,6 +38,8 @@ def renderer(folder: str | Path, style: np.ndarray, machine: Machine | None = No
         the size these networks were trained on.
     machine : Machine, optional
         What the graph runs on.
+    margin : int
+        Pixels that the picture is extended by on each side, as `pictures.fitted` does it.
 
     Yields
     ------
@@ -48,9 +53,9 @@ def renderer(folder: str | Path, style: np.ndarray, machine: Machine | None = No
         If the folder holds no SavedModel, or one with another signature.
     """
     style = resize(centre_square(as_image(style)), STYLE_SIZE, STYLE_SIZE) / 255
-    with new_graph(machine) as graph:
+    with new_graph(machine) as graph, ExitStack() as stack:
         tf.no_op()  # no session opens on an empty graph, and the model is loaded into an open one
-    with closing(open_session(graph, machine)) as session:
+        session = stack.enter_context(closing(open_session(graph, machine)))
         try:
             model = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
         except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
@@ -64,11 +69,12 @@ def renderer(folder: str | Path, style: np.ndarray, machine: Machine | None = No
             )
         content_name, style_name = sorted(signature.inputs, key=_content_first)
         (output_name,) = signature.outputs
-        run = session.make_callable(
+        run = function_of(
+            session,
             signature.outputs[output_name].name,
             [signature.inputs[name].name for name in (content_name, style_name)],
         )
-        yield fitted(lambda image: 255 * run(image[np.newaxis] / 255, style[np.newaxis])[0])
+        yield fitted(lambda image: 255 * run(image / 255, style), margin)
 
 
 def _content_first(name: str) -> tuple[bool, bool, str]:

@@ -6,17 +6,24 @@ optimiser is Adam, as TensorFlow 1 has it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from neuralstyle.feedforward import transform
-from neuralstyle.feedforward.checkpoints import OWN_NAMES
+from neuralstyle.feedforward.checkpoints import (
+    OWN_NAMES,
+    STATE_SUFFIX,
+    name_latest,
+    plain_name,
+    write_checkpoint,
+)
 from neuralstyle.feedforward.crops import Crops
 from neuralstyle.feedforward.pictures import fitted
+from neuralstyle.feedforward.rendering import function_of
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.loss.objectives import Piece
@@ -25,9 +32,6 @@ from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network, vgg
 from neuralstyle.preparation import Scene, Style, in_range, network_for
 from neuralstyle.recipes import Recipe
-
-#: Put after a checkpoint's name: what training needs to go on, besides the weights.
-STATE_SUFFIX = ".training"
 
 Losses = dict[str, tf.Tensor]
 
@@ -113,6 +117,32 @@ def pair_losses(results: tf.Tensor, pictures: tf.Tensor) -> Losses:
     return {"total": tf.reduce_mean(tf.math.squared_difference(pictures, results), [1, 2, 3])}
 
 
+@dataclass(frozen=True)
+class Perception:
+    """What rendered pictures are measured by: a style picture, seen through a VGG as a recipe says.
+
+    Attributes
+    ----------
+    style : ndarray
+        H×W×3, float32, RGB, 0..255.
+    recipe : Recipe
+        The objective.
+    network : Network
+        As `neuralstyle.load_network` gives it.
+    """
+
+    style: np.ndarray
+    recipe: Recipe
+    network: Network
+
+    def losses(self, photographs: tf.Tensor, pictures: tf.Tensor, machine: Machine | None) -> Losses:
+        """Build `perceptual_losses` in the default graph."""
+        recipe = self.recipe.in_force()
+        network = network_for(recipe, self.network)
+        targets = style_targets(network, recipe, self.style, pictures.shape[1], machine)
+        return perceptual_losses(network, recipe, targets, photographs, pictures)
+
+
 class Training:
     """A transform network in training, on one graph, with a session that stays open.
 
@@ -121,13 +151,9 @@ class Training:
     Parameters
     ----------
     crops : Crops
-        What to train on; of pairs if there is no style.
-    style : ndarray or None
-        H×W×3, float32, RGB, 0..255. None: fit to pairs.
-    recipe : Recipe
-        The objective.
-    network : Network
-        The VGG that it looks through.
+        What to train on; of pairs if there is no perception.
+    perception : Perception or None
+        None: fit to pairs.
     width : float
         Of the network, as in `transform.initial_weights`.
     learning_rate : float
@@ -146,15 +172,14 @@ class Training:
     batches : int
         How many make an epoch.
     render : callable
-        From a picture, float32 H×W×3, RGB, 0..255, to what the network makes of it so far.
+        From a picture, float32 H×W×3, RGB, 0..255, to what the network makes of it so far, with the margin
+        that the command gives networks of its own.
     """
 
     def __init__(
         self,
         crops: Crops,
-        style: np.ndarray | None,
-        recipe: Recipe,
-        network: Network,
+        perception: Perception | None,
         *,
         width: float = 1.0,
         learning_rate: float = 1e-3,
@@ -162,39 +187,23 @@ class Training:
         settings: Mapping[str, object] | None = None,
         machine: Machine | None = None,
     ) -> None:
-        recipe = recipe.in_force()
         self._settings = json.loads(json.dumps(settings or {}))
         initial = transform.initial_weights(width, seed)
-        if style is not None:
-            network = network_for(recipe, network)
-            targets = style_targets(network, recipe, style, crops.size, machine)
-
         with new_graph(machine) as graph:
             variables = {
                 name: tf.compat.v1.get_variable(OWN_NAMES[name], initializer=value, use_resource=True)
                 for name, value in initial.items()
             }
-            self._start = tf.compat.v1.placeholder(tf.int64, ())
-            self._rows = tf.compat.v1.data.make_initializable_iterator(crops.dataset(self._start))
-            # Other crops can be fed in place of the next ones, which are then left for later.
-            self._batch = tf.compat.v1.placeholder_with_default(
-                self._rows.get_next(), (crops.batch, crops.size, crops.size, crops.channels)
-            )
-            photographs = self._batch[..., :3]
+            self._build_batch(crops)
+            photographs, results = self._batch[..., :3], self._batch[..., 3:]
             pictures = transform.build(variables, photographs)
-            if style is None:
-                self._losses = pair_losses(self._batch[..., 3:], pictures)
-            else:
-                self._losses = perceptual_losses(network, recipe, targets, photographs, pictures)
-            self._picture = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
-            rendered = tf.clip_by_value(transform.build(variables, self._picture), 0, 255)
-            count = tf.compat.v1.get_variable("training/steps", initializer=np.int64(0), trainable=False)
-            tf.compat.v1.get_variable(
-                "training/settings", initializer=json.dumps(self._settings), trainable=False
+            self._losses = (
+                perception.losses(photographs, pictures, machine)
+                if perception
+                else pair_losses(results, pictures)
             )
-            optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
-            loss = tf.reduce_mean(self._losses["total"])
-            self._train = optimizer.minimize(loss, count, list(variables.values()))
+            rendered = transform.build_renderer(variables)
+            self._build_step(learning_rate, variables.values())
             initializer = tf.compat.v1.global_variables_initializer()
             self._weights_saver = tf.compat.v1.train.Saver(
                 {OWN_NAMES[name]: variable for name, variable in variables.items()}
@@ -203,10 +212,26 @@ class Training:
         self.graph, self.batches = graph, crops.batches
         self._session = open_session(graph, machine)
         self._session.run(initializer)
-        run = self._session.make_callable(rendered, [self._picture])
-        self.render = fitted(lambda image: run(image[np.newaxis])[0])
-        self._count = count
+        self.render = fitted(function_of(self._session, *rendered), transform.MARGIN)
         self._begin()
+
+    def _build_batch(self, crops: Crops) -> None:
+        """Build the row of batches. Other crops can be fed in place of the next ones, which then wait."""
+        self._start = tf.compat.v1.placeholder(tf.int64, ())
+        self._rows = tf.compat.v1.data.make_initializable_iterator(crops.dataset(self._start))
+        self._batch = tf.compat.v1.placeholder_with_default(
+            self._rows.get_next(), (crops.batch, crops.size, crops.size, crops.channels)
+        )
+
+    def _build_step(self, learning_rate: float, variables: Iterable[tf.Variable]) -> None:
+        """Build what trains on a batch, and what is kept with the state besides the weights."""
+        self._count = tf.compat.v1.get_variable("training/steps", initializer=np.int64(0), trainable=False)
+        tf.compat.v1.get_variable(
+            "training/settings", initializer=json.dumps(self._settings), trainable=False
+        )
+        optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
+        loss = tf.reduce_mean(self._losses["total"])
+        self._train = optimizer.minimize(loss, self._count, list(variables))
 
     def __enter__(self) -> "Training":
         return self
@@ -243,12 +268,16 @@ class Training:
         InputError
             If it cannot be written.
         """
-        try:
-            with self.graph.as_default():  # outside, a Saver takes execution for eager
-                self._state_saver.save(self._session, f"{path}{STATE_SUFFIX}", write_meta_graph=False)
-                self._weights_saver.save(self._session, str(path), write_meta_graph=False)
-        except (tf.errors.OpError, ValueError, OSError) as error:
-            raise InputError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
+        path = Path(path)
+        with self.graph.as_default():  # outside, a Saver takes execution for eager
+            for saver, suffix in ((self._state_saver, STATE_SUFFIX), (self._weights_saver, "")):
+                write_checkpoint(
+                    path.with_name(path.name + suffix),
+                    lambda name, saver=saver: saver.save(
+                        self._session, name, latest_filename="latest", write_meta_graph=False
+                    ),
+                )
+        name_latest(path)
 
     def restore(self, path: str | Path) -> None:
         """Go on from what `save` wrote under that name.
@@ -258,20 +287,27 @@ class Training:
         InputError
             If it is missing or damaged, or was trained with other settings: the message says which.
         """
-        state = f"{path}{STATE_SUFFIX}"
+        state = Path(f"{path}{STATE_SUFFIX}")
         try:
-            reader = tf.compat.v1.train.NewCheckpointReader(state)
-            settings = json.loads(reader.get_tensor("training/settings"))
-        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            with plain_name(state) as name:
+                reader = tf.compat.v1.train.NewCheckpointReader(name)
+                self._check_settings(state, json.loads(reader.get_tensor("training/settings")))
+                with self.graph.as_default():
+                    self._state_saver.restore(self._session, name)
+        except InputError:
+            raise
+        except (tf.errors.OpError, RuntimeError, ValueError, AttributeError, OSError) as error:
             raise InputError(
-                f"{state}: no training can go on from it; start afresh without --resume"
+                f"{state}: no training can go on from it, it is missing or damaged; "
+                "start afresh without --resume"
             ) from error
+        self._begin()
+
+    def _check_settings(self, state: Path, settings: Mapping[str, object]) -> None:
+        """Compare the settings of a state with those of now; what an older version did not keep is passed."""
         for name, now in self._settings.items():
-            if settings.get(name) != now:
+            if settings.get(name, now) != now:
                 raise InputError(
-                    f"{state}: was made with {name} {settings.get(name)}, not {now}; "
+                    f"{state}: was made with {name} {settings[name]}, not {now}; "
                     "give the same, or leave --resume out"
                 )
-        with self.graph.as_default():
-            self._state_saver.restore(self._session, state)
-        self._begin()

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,52 @@ import tensorflow as tf
 
 from neuralstyle.feedforward.layers import convolution, instance_norm
 from neuralstyle.feedforward.pictures import Render, fitted
+from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
 from neuralstyle.files import InputError
-from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.graphs import Machine
 
 #: Added to the variance by fast-style-transfer (``src/transform.py``, ``_instance_norm``).
 EPSILON = 1e-3
+
+
+#: Pixels on each side of a picture to be rendered and cropped, where a network is not to paint a frame: its
+#: layers are padded with zeros. As many as hwalsuklee's networks are trained with.
+MARGIN = 40
+
+#: Of its layers' names, those that run at a sixteenth of the picture's positions.
+_REDUCED = ("conv3", "residual")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What differs between the programs that train this network.
+
+    Attributes
+    ----------
+    margin : int
+        Pixels on each side that the picture has to be extended by: the network's result is smaller by as
+        many.
+    padding : {"SAME", "VALID"}
+        Of the convolutions of the residual blocks. Without padding a block's input is cropped by two
+        positions on each side before it is added.
+    unit : float
+        What pixels 0..255 are divided by.
+    amplitude : float
+        Of the hyperbolic tangent that the network ends with.
+    """
+
+    margin: int = 0
+    padding: str = "SAME"
+    unit: float = 1.0
+    amplitude: float = 150.0
+
+
+#: lengstrom/fast-style-transfer (``src/transform.py``, ``net``; ``evaluate.py`` feeds pixels as they are).
+FAST_STYLE_TRANSFER = Layout()
+
+#: hwalsuklee/tensorflow-fast-style-transfer (``transform.py``, ``net``; ``style_transfer_tester.py``). Two
+#: positions of four pixels a side and block, five blocks: the 40 pixels.
+HWALSUKLEE = Layout(margin=40, padding="VALID", unit=255.0, amplitude=127.5)
 
 
 @dataclass(frozen=True)
@@ -143,7 +184,16 @@ def check_weights(
         inputs = outputs
 
 
-def build(weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable], pixels: tf.Tensor) -> tf.Tensor:
+def bytes_per_pixel(weights: Mapping[str, np.ndarray]) -> int:
+    """What rendering takes a pixel of the picture, in bytes, measured: 330 for a network of full width."""
+    return 60 + 270 * weights["conv1/kernel"].shape[3] // 32
+
+
+def build(
+    weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable],
+    pixels: tf.Tensor,
+    layout: Layout = FAST_STYLE_TRANSFER,
+) -> tf.Tensor:
     """Build the network in the default graph.
 
     Layers of fast-style-transfer's ``transform.net``: SAME padding, no biases, every convolution followed
@@ -156,40 +206,62 @@ def build(weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable], pixels: t
     pixels : tf.Tensor
         Pictures N×H×W×3, float32, RGB; H and W multiples of 4. 0..255, or 0..1 as fast-style-transfer
         trains: the first normalisation takes the scale out again, but for the epsilon beside its variance.
+    layout : Layout
+        The program whose network it is.
 
     Returns
     -------
     tf.Tensor
-        N×H×W×3, −22.5..277.5: ``150 · tanh(·) + 127.5``. To be clipped where it is shown.
+        N×H×W×3, less the layout's margin on each side: ``150 · tanh(·) + 127.5``, −22.5..277.5. To be clipped
+        where it is shown.
     """
 
     def layer(x: tf.Tensor, convolution_: Convolution) -> tf.Tensor:
         name, stride = convolution_.name, convolution_.stride
         kernel = tf.convert_to_tensor(weights[f"{name}/kernel"])
+        channels = kernel.shape[2 if convolution_.transposed else 3]
+        padding = layout.padding if name.startswith("residual") else "SAME"
+        # At the picture's own size the width is a multiple of 4; below, a layer of very few channels cannot
+        # be computed several columns at a time.
+        whole = name in ("conv1", "transposed2", "output")
         if convolution_.transposed:
             shape = tf.shape(x)
-            shape = tf.stack([shape[0], stride * shape[1], stride * shape[2], kernel.shape[2]])
+            shape = tf.stack([shape[0], stride * shape[1], stride * shape[2], channels])
             y = tf.nn.conv2d_transpose(x, kernel, shape, stride, "SAME")
-        elif stride > 1:
-            y = tf.nn.conv2d(x, kernel, stride, "SAME")
+        elif stride > 1 or (channels <= 8 and not whole):
+            y = tf.nn.conv2d(x, kernel, stride, padding)
         else:
-            y = convolution(x, kernel, padding="SAME")
-        reduced = name == "conv3" or name.startswith("residual")
+            y = convolution(x, kernel, padding=padding)
+        reduced = name.startswith(_REDUCED) or (channels <= 4 and not whole)
         return instance_norm(y, weights[f"{name}/scale"], weights[f"{name}/shift"], EPSILON, reduced)
 
     layers = iter(CONVOLUTIONS)
-    x = pixels
+    x = pixels / layout.unit if layout.unit != 1 else pixels
     for _ in range(3):
         x = tf.nn.relu(layer(x, next(layers)))
     for _ in range(5):
-        x += layer(tf.nn.relu(layer(x, next(layers))), next(layers))
+        y = layer(tf.nn.relu(layer(x, next(layers))), next(layers))
+        x = (x if layout.padding == "SAME" else x[:, 2:-2, 2:-2]) + y
     for _ in range(2):
         x = tf.nn.relu(layer(x, next(layers)))
-    return 150 * tf.tanh(layer(x, next(layers))) + 127.5
+    return layout.amplitude * tf.tanh(layer(x, next(layers))) + 127.5
+
+
+def build_renderer(
+    weights: Mapping[str, np.ndarray | tf.Variable], layout: Layout = FAST_STYLE_TRANSFER
+) -> Result:
+    """Build the network in the default graph for one picture of any size, clipped to 0..255."""
+    pixels = picture_placeholder()
+    return tf.clip_by_value(build(weights, pixels, layout), 0, 255), [pixels]
 
 
 @contextmanager
-def renderer(weights: Mapping[str, np.ndarray], machine: Machine | None = None) -> Iterator[Render]:
+def renderer(
+    weights: Mapping[str, np.ndarray],
+    machine: Machine | None = None,
+    layout: Layout = FAST_STYLE_TRANSFER,
+    margin: int = 0,
+) -> Iterator[Render]:
     """Open a transform network for use on pictures of any size.
 
     Parameters
@@ -198,6 +270,11 @@ def renderer(weights: Mapping[str, np.ndarray], machine: Machine | None = None) 
         As `checkpoints.read_checkpoint` gives them.
     machine : Machine, optional
         What the graph runs on.
+    layout : Layout
+        The program whose network it is.
+    margin : int
+        Pixels that the picture is extended by on each side, beside the layout's own, as `pictures.fitted`
+        does it. Zeros lie beyond the picture's border, and many a network paints a frame there.
 
     Yields
     ------
@@ -205,9 +282,5 @@ def renderer(weights: Mapping[str, np.ndarray], machine: Machine | None = None) 
         From a picture, float32 H×W×3, RGB, 0..255, to one of the same size and kind. Sizes that are not
         multiples of 4 are padded by reflection, and the result is cropped.
     """
-    with new_graph(machine) as graph:
-        pixels = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))
-        result = tf.clip_by_value(build(weights, pixels), 0, 255)
-    with closing(open_session(graph, machine)) as session:
-        run = session.make_callable(result, [pixels])
-        yield fitted(lambda image: run(image[np.newaxis])[0])
+    with open_functions(lambda: [build_renderer(weights, layout)], machine) as (run,):
+        yield fitted(run, layout.margin + margin)

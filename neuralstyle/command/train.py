@@ -1,0 +1,395 @@
+"""Train a transform network: a style picture and photographs in, a checkpoint out.
+
+    neuralstyle train --style wave.jpg --train photographs --output wave.ckpt
+    neuralstyle --transform wave.ckpt --content me.jpg --output me_as_wave.png
+
+What it is trained for is a recipe's objective, by default that of fast-style-transfer. With --pairs it is
+fitted to pictures that were stylised slowly instead.
+"""
+
+import argparse
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuralstyle.command.stylize import checkpoint_path
+from neuralstyle.command.terminal import exit_status, quiet_import, tell
+from neuralstyle.files import InputError, check_writable, require
+from neuralstyle.recipes import RECIPES, Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from neuralstyle.feedforward.crops import Crops, Example
+    from neuralstyle.feedforward.training import Perception, Training
+    from neuralstyle.networks import Network
+    from neuralstyle.runs.events import EventWriter
+
+PROGRAM = "neuralstyle train"
+
+#: Of the pictures held out, so many at most are measured, which keeps a report short.
+MEASURED = 100
+
+#: The recipe whose objective a network is trained for, where none is named.
+DEFAULT_RECIPE = "fast-style-transfer"
+
+#: What ``--test`` pictures are called, where nothing else is said.
+DEFAULT_TEST_OUTPUT = "test_{:06}.jpg"
+
+#: Options that say what pictures are measured by, which pairs have no use for.
+PERCEPTION = (
+    *("style", "train", "style_size", "recipe", "network"),
+    *("content_weight", "style_weight", "tv_weight"),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The subcommand's options."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__.splitlines()[0], allow_abbrev=False)
+    add = parser.add_argument
+    add("--style", metavar="FILE", help="the style picture")
+    add("--style-size", type=int, metavar="N", help="its longer side in pixels; default: as it is")
+    add("--train", metavar="DIR", help="a folder of photographs; folders in it count")
+    add(
+        "--pairs",
+        metavar="DIR",
+        help="instead of both: a folder with the folders photographs and results, to be fitted to",
+    )
+    add("--output", metavar="CKPT", required=True, help="the checkpoint to write")
+    add("--overwrite", action="store_true", help="replace files that exist")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from a checkpoint that this command wrote; --iterations and --learning-rate may differ",
+    )
+    add("--recipe", choices=list(RECIPES), help=f"default: {DEFAULT_RECIPE}")
+    for term, name in (("content", "content"), ("style", "style"), ("tv", "total variation")):
+        add(f"--{term}-weight", type=float, metavar="W", help=f"of {name}; default: the recipe's")
+    add("--network", metavar="FILE", help="weights of VGG-19; default: as for stylize")
+    add("--epochs", type=int, metavar="N", help="default: 2")
+    add("--iterations", type=int, metavar="N", help="batches to train on, instead of epochs")
+    add("--batch", type=int, default=4, metavar="N", help="pictures at a time; default: %(default)s")
+    add("--crop", type=int, default=256, metavar="N", help="side of the squares; default: %(default)s")
+    add("--width", type=float, default=1.0, metavar="W", help="scales the channels; default: %(default)g")
+    add("--learning-rate", type=float, default=1e-3, metavar="R", help="of Adam; default: %(default)g")
+    add("--held-out", type=float, default=0.1, metavar="0..1", help="share of pictures; default: %(default)g")
+    add("--seed", type=int, default=1, metavar="N", help="default: %(default)s")
+    add("--print-iterations", type=int, default=100, metavar="N", help="default: %(default)s")
+    add("--checkpoint-iterations", type=int, default=1000, metavar="N", help="default: %(default)s")
+    add("--test", metavar="FILE", help="a picture to render at every checkpoint")
+    add("--test-output", metavar="FORM", help=f"default: {DEFAULT_TEST_OUTPUT.replace('%', '%%')}")
+    add("--logdir", metavar="DIR", help="events for TensorBoard")
+    add("--threads", type=int, metavar="N", help="default: all cores")
+    add("--device", metavar="NAME", help="cpu, gpu or such as /GPU:1; default: a GPU where there is one")
+    return parser
+
+
+def check(options: argparse.Namespace) -> None:
+    """Find out, before anything is read, whether the options make sense together."""
+    if options.pairs:
+        for name in PERCEPTION:
+            if getattr(options, name) is not None:
+                raise InputError(f"{option(name)} does not go with --pairs; leave one of them out")
+    elif not (options.style and options.train):
+        raise InputError("give --style and --train, or --pairs")
+    if options.epochs and options.iterations:
+        raise InputError("--epochs does not go with --iterations; give one of them")
+    if options.test_output and not options.test:
+        raise InputError("--test-output says where --test goes; name a picture with --test")
+    if options.overwrite and options.resume:
+        raise InputError("--overwrite starts afresh and --resume goes on; give one of them")
+    counts = ("epochs", "iterations", "batch", "style_size", "print_iterations", "checkpoint_iterations")
+    for name in (*counts, "threads"):
+        value = getattr(options, name)
+        if value is not None:
+            require(value >= 1, option(name), value, "1 or more")
+    require(options.seed >= 0, "--seed", options.seed, "0 or more")
+    require(0 < options.width < math.inf, "--width", options.width, "larger than 0")
+    require(0 <= options.held_out < 1, "--held-out", options.held_out, "0 or more and less than 1")
+    if options.crop < 32 or options.crop % 4:
+        raise InputError(f"--crop is {options.crop}; it must be a multiple of 4, and 32 or more")
+    if not 0 < options.learning_rate < math.inf:
+        raise InputError(f"--learning-rate is {options.learning_rate:g}; it must be larger than 0")
+    for name in ("content_weight", "style_weight", "tv_weight"):
+        value = getattr(options, name)
+        require(value is None or math.isfinite(value), option(name), value, "a finite number")
+    check_output(options)
+
+
+def check_output(options: argparse.Namespace) -> None:
+    """Find out, before anything is read, whether what comes out can be written."""
+    check_writable(options.output)
+    exists = any(Path(f"{options.output}{end}").exists() for end in (".index", ""))
+    if exists and not (options.overwrite or options.resume):
+        raise InputError(
+            f"{options.output}: exists already; --overwrite replaces it, --resume goes on with it"
+        )
+    if options.resume and not exists:
+        raise InputError(f"{options.output}: there is no such checkpoint to go on from; leave --resume out")
+    if options.test:
+        from neuralstyle.pictures.writing import check_output
+
+        check_output(test_path(options, 0), overwrite=True)
+
+
+def check_test_pictures(options: argparse.Namespace, first: int, last: int) -> None:
+    """Make sure that no picture on the way takes the place of a file, unless that was allowed."""
+    if not options.test or options.overwrite:
+        return
+    every = options.checkpoint_iterations
+    for iteration in (*range(first + every - first % every, last, every), last):
+        path = test_path(options, iteration)
+        if path.exists():
+            raise InputError(f"{path}: exists; choose another --test-output, or say --overwrite")
+
+
+def test_path(options: argparse.Namespace, iteration: int) -> Path:
+    """Where the picture of an iteration goes."""
+    return checkpoint_path(options.test_output or DEFAULT_TEST_OUTPUT, iteration, "--test-output")
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """The objective: the recipe with the weights that were given."""
+    weights = {name: getattr(options, name) for name in ("content_weight", "style_weight", "tv_weight")}
+    return replace(
+        RECIPES[options.recipe or DEFAULT_RECIPE],
+        **{name: weight for name, weight in weights.items() if weight is not None},
+    )
+
+
+def settings(
+    options: argparse.Namespace, perception: "Perception | None", examples: "list[Example]"
+) -> dict[str, object]:
+    """What decides the weights, by the names that a message uses if a run goes on with others."""
+    folder = Path(options.train or Path(options.pairs) / "photographs")
+    names = "\n".join(example.photograph.relative_to(folder).as_posix() for example in examples)
+    recipe = recipe_of(options)
+    style = perception and perception.style
+    return {
+        "a --style of SHA-256": None if style is None else hashlib.sha256(style).hexdigest()[:12],
+        "pictures whose names have SHA-256": hashlib.sha256(names.encode()).hexdigest()[:12],
+        "a --network of SHA-256": perception and network_hash(perception.network)[:12],
+        "--recipe": options.recipe or DEFAULT_RECIPE,
+        **{option(name): getattr(options, name) for name in ("batch", "crop", "width", "held_out", "seed")},
+        **{option(name): getattr(recipe, name) for name in ("content_weight", "style_weight", "tv_weight")},
+    }
+
+
+def network_hash(network: "Network") -> str:
+    """The SHA-256 of a network's weights, whatever their file is called."""
+    digest = hashlib.sha256(network.mean_pixel.tobytes())
+    for layer in network.convolutions:
+        digest.update(layer.kernel.tobytes())
+        digest.update(layer.bias.tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of training does besides the steps: to the last of its iterations.
+
+    Squares held out are measured, those checked must have finite losses before anything is saved, the test
+    picture is rendered at every checkpoint, and events are written for training and for what is held out.
+    """
+
+    options: argparse.Namespace
+    iterations: int
+    held_out: "list[np.ndarray]"
+    checked: "list[np.ndarray]"
+    test: "np.ndarray | None"
+    events: "list[EventWriter]"
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train as the options say; the exit status."""
+    from neuralstyle.pictures.reading import read_image
+
+    test = read_image(options.test) if options.test else None
+    perception_of = read_perception(options)
+    with quiet_import():
+        from neuralstyle.feedforward import crops
+        from neuralstyle.feedforward.training import Perception, Training
+        from neuralstyle.graphs import Machine
+        from neuralstyle.runs.events import EventWriter
+        from neuralstyle.runs.interrupts import stopping_on_ctrl_c
+
+    perception = Perception(*perception_of) if perception_of else None
+    examples = crops.pairs(options.pairs, say) if options.pairs else crops.photographs(options.train)
+    trained, held_out = crops.split(examples, options.held_out, options.seed)
+    rows = crops.Crops(trained, options.crop, options.batch, options.seed, say)
+    squares = read_squares(rows, held_out[:MEASURED])
+    iterations = options.iterations or (options.epochs or 2) * rows.batches
+    if not options.resume:
+        check_test_pictures(options, 0, iterations)
+    say(
+        f"{len(trained)} pictures to train on, {len(held_out)} held out; "
+        f"{iterations} iterations of {options.batch} crops, {rows.batches} an epoch"
+    )
+    stop = threading.Event()
+    with ExitStack() as stack:
+        training = stack.enter_context(
+            Training(
+                rows,
+                perception,
+                width=options.width,
+                learning_rate=options.learning_rate,
+                seed=options.seed,
+                settings=settings(options, perception, examples),
+                machine=Machine(options.threads, options.device),
+            )
+        )
+        if options.resume:
+            go_on(training, options, iterations)
+        events = []
+        if options.logdir:
+            first = training.steps + 1 if training.steps else 0
+            folders = [Path(options.logdir) / name for name in ("training", "held-out")]
+            events = [stack.enter_context(EventWriter(folder, first)) for folder in folders]
+        stack.enter_context(stopping_on_ctrl_c(stop))
+        checked = squares[:1] or [rows.at(0)]
+        run(training, Plan(options, iterations, squares, checked, test, events), stop)
+    if rows.unreadable:
+        say(f"{len(rows.unreadable)} of {len(examples)} pictures skipped")
+    if training.steps < iterations:
+        say(
+            f"stopped after {training.steps} iterations, wrote {options.output}; "
+            "the same command with --resume goes on"
+        )
+        return 130
+    return 0
+
+
+def go_on(training: "Training", options: argparse.Namespace, iterations: int) -> None:
+    """Take the training up where it was saved."""
+    training.restore(options.output)
+    if training.steps >= iterations:
+        raise InputError(
+            f"{options.output}: has {training.steps} iterations already; --iterations asks for more"
+        )
+    check_test_pictures(options, training.steps, iterations)
+
+
+def read_perception(options: argparse.Namespace) -> "tuple[np.ndarray, Recipe, Network] | None":
+    """The style picture, the recipe and the VGG that the options name; None for pairs."""
+    from neuralstyle.networks import load_network
+    from neuralstyle.pictures.reading import read_image
+    from neuralstyle.pictures.sizes import fit_longer_side
+
+    if options.pairs:
+        return None
+    recipe, network, style = recipe_of(options), load_network(options.network), read_image(options.style)
+    if options.style_size:
+        style = fit_longer_side(style, options.style_size)
+    return style, recipe, network
+
+
+def read_squares(rows: "Crops", examples: "list[Example]") -> "list[np.ndarray]":
+    """The centre squares of examples, at the size of the crops; without those that cannot be read."""
+    from neuralstyle.feedforward.pictures import centre_square
+    from neuralstyle.pictures.sizes import resize
+
+    pictures = [picture for picture in map(rows.read, examples) if picture is not None]
+    return [resize(centre_square(picture), rows.size, rows.size) for picture in pictures]
+
+
+def run(training: "Training", plan: Plan, stop: threading.Event) -> None:
+    """Train to the last iteration or until told to stop; print, save and render on the way."""
+    options, recent = plan.options, []
+    began = time.perf_counter()
+    last = False
+    while not last:
+        recent.append(training.step())
+        done = training.steps
+        check_finite(recent[-1], done)
+        last = done >= plan.iterations or stop.is_set()
+        if last or done % options.print_iterations == 0:
+            print_losses(training, plan, recent, time.perf_counter() - began)
+            recent = []
+        if last or done % options.checkpoint_iterations == 0:
+            # A step's losses are those before it; what is saved has to be good after it.
+            check_finite(training.measure(plan.checked), done)
+            training.save(options.output)
+            if plan.test is not None:
+                write_test(training, plan)
+
+
+def print_losses(training: "Training", plan: Plan, recent: list[dict[str, float]], seconds: float) -> None:
+    """Print the mean losses since the last time and those of what is held out, and write them as events."""
+    from neuralstyle.runs.history import Step
+
+    done = training.steps
+    mean = {term: sum(losses[term] for losses in recent) / len(recent) for term in recent[0]}
+    measured = training.measure(plan.held_out) if plan.held_out else {}
+    line = f"epoch {1 + (done - 1) // training.batches}, iteration {done}: {told(mean)}"
+    print(f"{line}; held out: {told(measured)}" if measured else line, flush=True)
+    for writer, losses in zip(plan.events, (mean, measured), strict=False):
+        if losses:
+            writer.add_step(Step(done, seconds, losses))
+
+
+def write_test(training: "Training", plan: Plan) -> None:
+    """Render the test picture. One that cannot be written is told of; the training goes on."""
+    from neuralstyle.pictures.writing import check_output, write_image
+
+    path = test_path(plan.options, training.steps)
+    picture = training.render(plan.test)
+    try:
+        check_output(path, plan.options.overwrite)
+        write_image(path, picture)
+    except InputError as error:
+        say(f"{error}; the training goes on")
+    if plan.events:
+        plan.events[0].add_picture(training.steps, picture)
+
+
+def check_finite(losses: dict[str, float], iteration: int) -> None:
+    """Stop before a ruined network takes the place of the last checkpoint."""
+    if not all(map(math.isfinite, losses.values())):
+        raise InputError(
+            f"the loss is no finite number after {iteration} iterations; lower --learning-rate "
+            "(what was saved before is kept)"
+        )
+
+
+def option(name: str) -> str:
+    """What is typed for an option, from the name that it is kept under."""
+    return f"--{name.replace('_', '-')}"
+
+
+def told(losses: dict[str, float]) -> str:
+    """Losses as they are printed."""
+    return ", ".join(f"{term} {value:.5g}" for term, value in losses.items())
+
+
+def say(line: str) -> None:
+    """Tell the user something that is not a result."""
+    tell(line, PROGRAM)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train as the options say.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What follows ``train`` on the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 after bad input, 130 after Ctrl-C or SIGTERM; the checkpoint is written then,
+        unless it came before the training began, or twice.
+    """
+    options = parser().parse_args(arguments)
+
+    def checked_training() -> int:
+        check(options)
+        return train(options)
+
+    return exit_status(checked_training, PROGRAM)

@@ -1,0 +1,74 @@
+"""What the renderers share: a graph, a session that stays open on it, and its results as functions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine, new_graph, open_session
+
+#: A tensor, and the placeholders that it is computed from, each a batch of one.
+Result = tuple[tf.Tensor, Sequence[tf.Tensor]]
+
+
+def function_of(session: tf.compat.v1.Session, result: tf.Tensor, inputs: Sequence[tf.Tensor]) -> Callable:
+    """A result of a session's graph as a function of arrays.
+
+    Parameters
+    ----------
+    session : tf.compat.v1.Session
+    result : tf.Tensor or str
+        1×…
+    inputs : sequence of (tf.Tensor or str)
+        Placeholders, 1×… each.
+
+    Returns
+    -------
+    callable
+        From arrays to an array, all without the batch's axis. Raises an InputError where the memory does not
+        suffice.
+    """
+    run = session.make_callable(result, list(inputs))
+
+    def function(*arrays: np.ndarray) -> np.ndarray:
+        try:
+            return run(*(array[np.newaxis] for array in arrays))[0]
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            height, width = arrays[0].shape[:2]
+            raise InputError(
+                f"the memory does not suffice for {width}×{height} pixels; make the picture smaller, with "
+                "--longer-side"
+            ) from error
+
+    return function
+
+
+@contextmanager
+def open_functions(
+    build: Callable[[], Sequence[Result]], machine: Machine | None = None
+) -> Iterator[list[Callable]]:
+    """Build a graph and open a session on it, for as long as the block lasts.
+
+    Parameters
+    ----------
+    build : callable
+        Builds in the default graph; returns the results, each with its placeholders.
+    machine : Machine, optional
+        What the graph runs on.
+
+    Yields
+    ------
+    list of callable
+        One a result, as `function_of` gives it.
+    """
+    with new_graph(machine) as graph:
+        results = build()
+    with closing(open_session(graph, machine)) as session:
+        yield [function_of(session, result, inputs) for result, inputs in results]
+
+
+def picture_placeholder() -> tf.Tensor:
+    """A placeholder for one picture of any size, 1×H×W×3, float32, RGB, 0..255."""
+    return tf.compat.v1.placeholder(tf.float32, (1, None, None, 3))

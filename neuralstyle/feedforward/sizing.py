@@ -1,0 +1,72 @@
+"""At which size a picture is rendered: the one asked for, that of the strokes, and what the memory holds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralstyle.feedforward.pictures import Render
+from neuralstyle.files import InputError
+from neuralstyle.pictures.sizes import check_size, fitted_size, resize
+
+#: What the program and TensorFlow take beside the picture, most of it before the first picture is read.
+FIXED_BYTES = 300 * 10**6
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The sizes at which pictures are rendered.
+
+    Attributes
+    ----------
+    rule : str or None
+        "width", "height" or "longer side", as in `neuralstyle.pictures.sizes.fitted_size`; None: as it is.
+    size : int
+        That many pixels.
+    stroke_scale : float
+        A network's strokes have a size in pixels. A picture is rendered at its size divided by this, and
+        the result brought back, so that its strokes are larger by this factor.
+    bytes_per_pixel : int or None
+        What rendering takes; None where nobody knows.
+    """
+
+    rule: str | None = None
+    size: int = 0
+    stroke_scale: float = 1.0
+    bytes_per_pixel: int | None = None
+
+    def content(self, picture: np.ndarray) -> np.ndarray:
+        """A picture at the size that its result is to have.
+
+        Raises
+        ------
+        InputError
+            If it is too small then, or what is to be rendered would not fit into the memory that is free.
+        """
+        height, width = picture.shape[:2]
+        if self.rule:
+            height, width = fitted_size(height, width, self.rule, self.size)
+        self._check(*self._strokes(height, width))
+        picture = resize(picture, height, width)
+        check_size(picture, "the resized picture")
+        return picture
+
+    def rendered(self, render: Render, picture: np.ndarray) -> np.ndarray:
+        """Render a picture at the size of the strokes, and bring the result back to the picture's own."""
+        height, width = picture.shape[:2]
+        small = resize(picture, *self._strokes(height, width), "bicubic")
+        return resize(render(small), height, width, "bicubic")
+
+    def _strokes(self, height: int, width: int) -> tuple[int, int]:
+        return tuple(max(16, round(side / self.stroke_scale)) for side in (height, width))
+
+    def _check(self, height: int, width: int) -> None:
+        from neuralstyle.loss.memory import free_bytes
+
+        if self.bytes_per_pixel is None:
+            return
+        needed, free = FIXED_BYTES + self.bytes_per_pixel * height * width, free_bytes()
+        if needed > free:
+            raise InputError(
+                f"{width}×{height} pixels would take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+                "make the picture smaller, with --longer-side"
+            )
