@@ -152,12 +152,12 @@ def test_lbfgs_goes_on_from_its_best_picture_after_a_step_beyond_finite_losses()
 @pytest.mark.parametrize(
     "optimizer, figures, option",
     [
-        (Adam, {"learning_rate": float("nan")}, "--learning-rate is nan"),
-        (Adam, {"beta1": 1.0}, "--beta1 is 1.0"),
-        (Adam, {"epsilon": 0.0}, "--eps is 0.0"),
-        (GradientDescent, {"decay_steps": 0}, "--decay-steps is 0"),
-        (LBFGS, {"memory": 0}, "--memory is 0"),
-        (LBFGS, {"restart": 1}, "--restart is 1"),
+        (Adam, {"learning_rate": float("nan")}, "learning_rate is nan"),
+        (Adam, {"beta1": 1.0}, "beta1 is 1.0"),
+        (Adam, {"epsilon": 0.0}, "epsilon is 0.0"),
+        (GradientDescent, {"decay_steps": 0}, "decay_steps is 0"),
+        (LBFGS, {"memory": 0}, "memory is 0"),
+        (LBFGS, {"restart": 1}, "restart is 1"),
     ],
 )
 def test_a_figure_out_of_its_range_is_refused(optimizer, figures, option):
