@@ -206,7 +206,8 @@ class _Search:
         """The vector, 0 where the picture stands at a bound that the gradient pushes it across.
 
         Such values take no part in a step (Bertsekas 1982, "Projected Newton methods for optimization
-        problems with simple constraints", section 2): others' curvature must not push them, nor they the others.
+        problems with simple constraints", section 2): the curvature of others must not push them, nor
+        theirs the others.
         """
         if self._bounds is not None:
             low, high = self._bounds
