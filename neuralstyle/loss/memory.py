@@ -6,7 +6,7 @@ from neuralstyle.files import InputError
 from neuralstyle.free_memory import free_bytes
 from neuralstyle.loss.objectives import Objective
 from neuralstyle.networks import Network
-from neuralstyle.optimizers import LBFGS, Optimizer
+from neuralstyle.optimizers import LBFGS, Optimizer, PreconditionedLBFGS
 
 _FLOAT = 4
 
@@ -57,18 +57,22 @@ def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
     """What an optimiser remembers and works with for a picture, in bytes.
 
     Adam and gradient descent: up to eight float32 arrays, the picture, its gradient, two moments and
-    what a step works with. SciPy's L-BFGS-B: (2 m + 5) float64 arrays for a memory of m steps, and
-    about eight more for the point, its bounds and the conversions.
+    what a step works with. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and seven more: the
+    last picture, the best, the next, its gradient, and three that the filter and the direction work with, of
+    which all but three are free while the loss is evaluated. SciPy's L-BFGS-B: (2 m + 5) float64 arrays,
+    and about eight more for the point, its bounds and the conversions.
 
     Parameters
     ----------
-    optimizer : Adam, GradientDescent or LBFGS
+    optimizer : Adam, GradientDescent, LBFGS or PreconditionedLBFGS
     height, width : int
         In pixels.
     """
     values = 3 * height * width
     if isinstance(optimizer, LBFGS):
         return 2 * _FLOAT * values * (2 * optimizer.memory + 5 + 8)
+    if isinstance(optimizer, PreconditionedLBFGS):
+        return _FLOAT * values * (2 * optimizer.memory + 7)
     return _FLOAT * values * 8
 
 
@@ -90,7 +94,7 @@ def check_optimizer_fits(optimizer: Optimizer, height: int, width: int) -> None:
     if needed > free:
         choice = (
             "choose --optimizer adam, or a smaller --memory"
-            if isinstance(optimizer, LBFGS)
+            if isinstance(optimizer, LBFGS | PreconditionedLBFGS)
             else "make the picture smaller"
         )
         raise InputError(
