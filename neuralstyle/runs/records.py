@@ -223,6 +223,18 @@ def read_record(path: str | Path) -> Record:
         raise InputError(
             f"{path}: is a record of format {record.get('format')}, and this version reads format {FORMAT}"
         )
+    check_record(path, record)
+    return record
+
+
+def check_record(path: str | Path, record: Record) -> None:
+    """Make sure that a record has what a run needs of it.
+
+    Raises
+    ------
+    InputError
+        If something is missing, or of another kind; the message begins with the path.
+    """
     try:
         recipe_from_record(record)
         inputs = [record["content"], record["start"], *record["styles"]]
@@ -236,7 +248,6 @@ def read_record(path: str | Path) -> Record:
         raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: the record is incomplete or was changed by hand ({error})") from error
-    return record
 
 
 def recipe_from_record(record: Record) -> Recipe:

@@ -9,7 +9,7 @@ import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
 from neuralstyle.runs.history import USUAL_LOSSES, Step
-from neuralstyle.runs.records import Record, recipe_from_record, to_json
+from neuralstyle.runs.records import Record, check_record, recipe_from_record, to_json
 from neuralstyle.runs.repeating import difference
 
 #: The number of the format described in `save_state`.
@@ -143,7 +143,6 @@ def _state_from(header: Record, arrays: dict[str, np.ndarray]) -> State:
     best, picture = arrays.get("best"), arrays["picture"]
     if picture.ndim != 3 or picture.dtype != np.float32 or (best is not None and best.shape != picture.shape):
         raise ValueError("no picture")
-    recipe_from_record(header["record"])
     return State(
         iteration=int(header["iteration"]),
         picture=picture,
@@ -182,6 +181,7 @@ def check_same_run(path: str | Path, state: State, record: Record) -> None:
         If it is another run. The message says what differs.
     """
     recipe = recipe_from_record(record)
+    check_record(path, state.record)
     ignoring = ("bits", "quality", "tile", "threads", "device", *(() if recipe.scales else ("iterations",)))
     found = difference(state.record, record, ignoring)
     if found:
