@@ -10,8 +10,8 @@ from neuralstyle.free_memory import free_bytes
 
 ORIENTATION = ExifTags.Base.Orientation
 
-#: What reading takes at its height for each pixel, in bytes, measured over 17 kinds of file: 15 to 27 for
-#: grey and RGB, 28 to 50 for what has alpha, ink or floating point.
+#: What reading takes at its height for each pixel, in bytes, measured over 17 kinds of file: 15 to 27 of grey
+#: and RGB, 28 to 50 of what has alpha, ink or floating point.
 PLAIN, OTHER = 28, 52
 
 

@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -12,8 +13,8 @@ from neuralstyle.files import InputError
 from neuralstyle.pictures import kinds, with_pillow
 from neuralstyle.pictures.decoded import Decoded, split
 
-#: Chunks of a PNG, besides those that every reader needs, that say how its pixels look.
-_TELLING_CHUNKS = (b"tRNS", b"iCCP", b"eXIf")
+#: More than any colour profile has, in bytes.
+_LARGEST_PROFILE = 2**25
 
 
 def decode(data: bytes, suffix: str = "", at_least: tuple[int, int] | None = None) -> Decoded:
@@ -45,9 +46,9 @@ def decode(data: bytes, suffix: str = "", at_least: tuple[int, int] | None = Non
         return _decode_jpeg_xl(data)
     if kinds.is_heic(start):
         return _decode_heic(data)
+    if start.startswith(kinds.PNG_SIGNATURE):
+        return _decode_png(data)
     try:
-        if start.startswith(kinds.PNG_SIGNATURE):
-            return _decode_png(data)
         with with_pillow.opened(io.BytesIO(data)) as image:
             return with_pillow.decode(image, at_least)
     except UnidentifiedImageError:
@@ -72,7 +73,7 @@ def size(file: BinaryIO, suffix: str = "") -> tuple[int, int]:
 
         return with_tifffile.size(file)
     if start.startswith(kinds.PNG_SIGNATURE):
-        file = io.BytesIO(_pixels_alone(file.read()))
+        file = io.BytesIO(_pixels_alone(file.read())[0])
     try:
         with with_pillow.opened(file) as image:
             return with_pillow.size(image)
@@ -97,7 +98,11 @@ def _decode_png(data: bytes) -> Decoded:
     except InputError:
         raise
     except Exception:
-        return _decode_whole_png(_pixels_alone(data))
+        bare, profile = _pixels_alone(data)
+    try:
+        return replace(_decode_whole_png(bare), profile=profile)
+    except UnidentifiedImageError as error:
+        raise ValueError("it is damaged") from error
 
 
 def _decode_whole_png(data: bytes) -> Decoded:
@@ -116,24 +121,32 @@ def _decode_whole_png(data: bytes) -> Decoded:
         )
 
 
-def _pixels_alone(png: bytes) -> bytes:
-    """A PNG without what says nothing about its pixels; what is damaged of that would stop its readers.
+def _pixels_alone(png: bytes) -> tuple[bytes, bytes | None]:
+    """A PNG without what says nothing about its pixels, which would stop its readers where it is damaged.
 
-    An EXIF block after the pixels comes to stand before them.
+    Returns
+    -------
+    png : bytes
+        An EXIF block, if it is sound, stands before the pixels.
+    profile : bytes or None
+        The colour profile, if it is sound; a reader may take a large one for an attack.
     """
-    place = {b"IHDR": 0, b"iCCP": 1, b"PLTE": 2, b"tRNS": 3, b"eXIf": 3}
-    chunks, position = [], len(kinds.PNG_SIGNATURE)
+    places = {b"IHDR": 0, b"PLTE": 1, b"tRNS": 2, b"eXIf": 2}
+    chunks, profile, position = [], None, len(kinds.PNG_SIGNATURE)
     while position + 12 <= len(png):
         length, kind = int.from_bytes(png[position : position + 4], "big"), png[position + 4 : position + 8]
-        end = position + 12 + length
-        whole = png[position:end]
-        sound = zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], "big")
+        chunk = png[position : position + 12 + length]
+        position += len(chunk)
+        sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
         # The case of a name's first letter says whether a reader must know the chunk (PNG, section 5.4).
-        if kind[:1].isupper() or kind == b"tRNS" or (kind in _TELLING_CHUNKS and sound):
-            chunks.append((place.get(kind, 4), whole))
-        position = end
+        if kind[:1].isupper() or kind == b"tRNS" or (kind == b"eXIf" and sound):
+            chunks.append((places.get(kind, 3), chunk))
+        elif kind == b"iCCP" and sound:
+            with suppress(zlib.error):  # a name, a zero, the method, which is 0, too
+                compressed = chunk[8:-4].partition(b"\0")[2][1:]
+                profile = zlib.decompressobj().decompress(compressed, _LARGEST_PROFILE)
     chunks.sort(key=lambda chunk: chunk[0])
-    return b"".join([png[: len(kinds.PNG_SIGNATURE)], *(chunk for _, chunk in chunks)])
+    return b"".join([kinds.PNG_SIGNATURE, *(chunk for _, chunk in chunks)]), profile
 
 
 def _decode_jpeg_xl(data: bytes) -> Decoded:
