@@ -16,9 +16,9 @@ import tifffile
 
 from neuralstyle import RECIPES
 from neuralstyle.command import main as cli
-from neuralstyle.command import stylize
 from neuralstyle.networks import SHIPPED as SHIPPED_NAME
 from neuralstyle.networks import weights_folder
+from neuralstyle.runs.saving import snapshot_path
 
 SHIPPED = weights_folder() / SHIPPED_NAME
 SCRIPT = Path(__file__).parents[1] / "scripts" / "stylize.py"
@@ -319,7 +319,7 @@ def test_an_option_that_cannot_be_used_is_named(capsys, folder, tmp_path, monkey
     ],
 )
 def test_checkpoints_are_named_in_either_way(form, expected):
-    assert stylize.checkpoint_path(form, 7) == Path(expected)
+    assert snapshot_path(form, 7) == Path(expected)
 
 
 def test_a_line_of_neural_style_runs_unchanged_and_again_with_overwrite(folder, tmp_path, monkeypatch):

@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).parents[1] / "neuralstyle"
 
 #: The folders and modules at the top of the package. Each imports only what stands before it.
 ORDER = (
-    *("files", "graphs", "pictures", "optimizers", "cluster", "networks", "validity", "recipes"),
+    *(
+        "files",
+        "free_memory",
+        "graphs",
+        "pictures",
+        "optimizers",
+        "cluster",
+        "networks",
+        "validity",
+        "recipes",
+    ),
     *("runs", "preparation", "loss", "feedforward", "transfer", "video", "web", "command"),
     *("__main__", "__init__"),
 )
@@ -22,7 +32,16 @@ LINES_OF_A_FUNCTION = 60
 ARGUMENTS = 8
 
 #: What may be longer, or take more, and why.
-EXCEPTIONS: dict[str, str] = {}
+_FOR_NOW = "it is being rewritten; take it out of this table when it is"
+EXCEPTIONS: dict[str, str] = {
+    "neuralstyle.loss.losses:loss_and_gradient": _FOR_NOW,
+    "neuralstyle.loss.terms:style": _FOR_NOW,
+    "neuralstyle.networks.convolutions:convolution": _FOR_NOW,
+    "neuralstyle.networks.network:assemble": _FOR_NOW,
+    "neuralstyle.runs.records:make_record": _FOR_NOW,
+    "neuralstyle.transfer:stylize": _FOR_NOW,
+    "neuralstyle.transfer:run": _FOR_NOW,
+}
 
 
 def modules():

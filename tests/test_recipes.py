@@ -7,16 +7,11 @@ import numpy as np
 import pytest
 
 from neuralstyle import RECIPES, InputError, Recipe
-from neuralstyle.loss import objectives
+from neuralstyle.loss import terms
 from neuralstyle.pictures import colours
 from neuralstyle.recipes import check_styles, layers_in_use, shares, stages
 from neuralstyle.runs.records import make_record, recipe_from_record
 from neuralstyle.validity import NAMES, shares_of
-
-try:
-    from neuralstyle.loss import terms
-except ImportError:
-    terms = objectives
 
 RECIPE = RECIPES["cookbook"]
 PICTURE = np.linspace(0, 255, 16 * 16 * 3, dtype=np.float32).reshape(16, 16, 3)

@@ -1,19 +1,14 @@
-"""What appears on the terminal: messages, progress, and nothing of TensorFlow's."""
+"""What appears on the terminal: messages, and nothing of TensorFlow's."""
 
 import os
 import subprocess
 import sys
 import warnings
-from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
 
 from neuralstyle.command.options import respelled
 from neuralstyle.files import InputError
-
-if TYPE_CHECKING:
-    from neuralstyle.runs.history import Step
 
 
 def tell(line: str, program: str = "neuralstyle") -> None:
@@ -97,32 +92,3 @@ def quiet_import() -> Iterator[None]:
         listener.kill()
         listener.wait()
         listener.stdin.close()
-
-
-def progress(stack: ExitStack, options: Namespace, iterations: int) -> Callable[["Step"], None]:
-    """A progress bar: iteration, time left, total loss; and the losses in lines, where they are asked for."""
-    from tqdm import tqdm
-
-    bar = None
-
-    def on_step(step: "Step") -> None:
-        nonlocal bar
-        if bar is None:
-            bar = stack.enter_context(
-                tqdm(
-                    total=iterations,
-                    unit="it",
-                    disable=options.quiet or sys.stderr is None,
-                    dynamic_ncols=True,
-                    file=sys.stderr,
-                )
-            )
-        if options.print_iterations and step.iteration % options.print_iterations == 0:
-            bar.write(
-                f"iteration {step.iteration}: total {step.total:.6g}, content {step.content:.6g}, "
-                f"style {step.style:.6g}, tv {step.tv:.6g}"
-            )
-        bar.set_postfix_str(f"loss {step.total:.4g}", refresh=False)
-        bar.update(step.iteration - bar.n)
-
-    return on_step
