@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle.command.stylize import checkpoint_path
 from neuralstyle.command.terminal import exit_status, quiet_import, tell
 from neuralstyle.files import InputError, check_writable, require
 from neuralstyle.recipes import RECIPES, Recipe
@@ -151,7 +150,9 @@ def check_test_pictures(options: argparse.Namespace, first: int, last: int) -> N
 
 def test_path(options: argparse.Namespace, iteration: int) -> Path:
     """Where the picture of an iteration goes."""
-    return checkpoint_path(options.test_output or DEFAULT_TEST_OUTPUT, iteration, "--test-output")
+    from neuralstyle.runs.saving import snapshot_path
+
+    return snapshot_path(options.test_output or DEFAULT_TEST_OUTPUT, iteration, "--test-output")
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -182,7 +183,9 @@ def settings(
 
 
 def network_hash(network: "Network") -> str:
-    """The SHA-256 of a network's weights, whatever their file is called."""
+    """The SHA-256 of a network's file, or of its weights if it has none."""
+    if network.sha256:
+        return network.sha256
     digest = hashlib.sha256(network.mean_pixel.tobytes())
     for layer in network.convolutions:
         digest.update(layer.kernel.tobytes())
