@@ -81,6 +81,7 @@ def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
         ("--any-style --stroke-scale 0", "--stroke-scale is 0"),
         ("--stroke-scale 2", "--stroke-scale goes with --any-style and the like only"),
         ("--any-style --resume", "--resume goes with a folder"),
+        ("--hub-model . --tile 64", "--tile does not go with --hub-model"),
         ("--any-style --content empty --output results --record a.json", "--record goes with one picture"),
         ("--any-style --record stylized.png", "would be written twice"),
         ("--any-style --seed 3", "--seed does not go with --any-style"),
@@ -118,6 +119,8 @@ def test_the_size_and_the_strokes_can_be_chosen(folder):
     with multi_style.renderer(np.eye(26)[4], margin=8) as render:
         expected = resize(render(resize(content, 51, 64, "bicubic")), 76, 96, "bicubic")
     np.testing.assert_array_equal(iio.imread("out.png"), np.rint(np.clip(expected, 0, 255)))
+    assert cli.main([*options, "--margin", "8", "--tile", "16", "--output", "tiled.png"]) == 0
+    np.testing.assert_allclose(iio.imread("tiled.png").astype(int), iio.imread("out.png"), atol=1)
 
 
 def test_a_picture_carries_what_made_it_and_is_made_again_from_that(folder, capsys):
