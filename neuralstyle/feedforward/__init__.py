@@ -4,8 +4,8 @@
 `any_style` takes its style from any picture (Ghiasi et al. 2017), `multi_style` has 26 styles to blend
 (Dumoulin et al. 2017), `saved_model` runs a folder from TensorFlow Hub. Each of the four has a ``renderer``:
 a context manager that gives a function from a picture to a picture, float32 H×W×3, 0..255, of any size.
-`rendering` is what they share, `pictures` runs them over files, `sizing` says at which size, and `record` what
-made a result.
+`rendering` is what they share, `pictures` runs them over files, `sizing` says at which size, and `record`
+what made a result.
 
 A picture is rendered whole, for its normalisation needs sums over all of it, or with a number as
 ``Machine.tile`` in several passes over its tiles (`tiles`). Beside the 0.9 GB that TensorFlow and the program
