@@ -1,5 +1,8 @@
 """The command line's feed-forward options."""
 
+import hashlib
+import json
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from neuralstyle.command import main as cli
 from neuralstyle.feedforward import any_style, checkpoints, multi_style, transform
 from neuralstyle.networks import weights_folder
 from neuralstyle.pictures import colours
+from neuralstyle.pictures.sizes import fit_longer_side, resize
 
 
 @pytest.fixture
@@ -77,6 +81,7 @@ def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
         ("--any-style --stroke-scale 0", "--stroke-scale is 0"),
         ("--stroke-scale 2", "--stroke-scale goes with --any-style and the like only"),
         ("--any-style --resume", "--resume goes with a folder"),
+        ("--hub-model . --tile 64", "--tile does not go with --hub-model"),
         ("--any-style --content empty --output results --record a.json", "--record goes with one picture"),
         ("--any-style --record stylized.png", "would be written twice"),
         ("--any-style --seed 3", "--seed does not go with --any-style"),
@@ -95,3 +100,67 @@ def test_what_does_not_go_together_gets_one_line(capsys, folder, line, expected)
     assert expected in printed
     assert printed.count("\n") == 1
     assert not (folder / "stylized.png").exists()
+
+
+def test_the_size_and_the_strokes_can_be_chosen(folder):
+    options = [
+        "--fixed-style",
+        "4",
+        "--content",
+        "content.png",
+        "--longer-side",
+        "96",
+        "--stroke-scale",
+        "1.5",
+    ]
+    assert cli.main([*options, "--margin", "8", "--output", "out.png"]) == 0
+    content = fit_longer_side(iio.imread("content.png").astype(np.float32), 96)
+    assert content.shape == (76, 96, 3)
+    with multi_style.renderer(np.eye(26)[4], margin=8) as render:
+        expected = resize(render(resize(content, 51, 64, "bicubic")), 76, 96, "bicubic")
+    np.testing.assert_array_equal(iio.imread("out.png"), np.rint(np.clip(expected, 0, 255)))
+    assert cli.main([*options, "--margin", "8", "--tile", "16", "--output", "tiled.png"]) == 0
+    np.testing.assert_allclose(iio.imread("tiled.png").astype(int), iio.imread("out.png"), atol=1)
+
+
+def test_a_picture_carries_what_made_it_and_is_made_again_from_that(folder, capsys):
+    options = ["--any-style", "--content", "content.png", "--style", "style.png", "--strength", "0.25"]
+    assert cli.main([*options, "--width", "48", "--record", "out.json", "--output", "out.png"]) == 0
+    for number, source in enumerate(("out.png", "out.json")):
+        assert cli.main(["--from-record", source, "--output", f"{number}.png"]) == 0
+        np.testing.assert_array_equal(iio.imread(f"{number}.png"), iio.imread("out.png"))
+    record = json.loads((folder / "out.json").read_text())
+    assert record["kind"] == "any_style" and record["program"] == "neuralstyle"
+    weights = (weights_folder() / "any-style.npz").read_bytes()
+    assert record["network"] == {"name": "any-style.npz", "sha256": hashlib.sha256(weights).hexdigest()}
+    assert record["options"]["strength"] == 0.25 and record["options"]["width"] == 48
+
+    def refused(text, expected):
+        (folder / "changed.json").write_text(text)
+        assert cli.main(["--from-record", "changed.json", "--output", "again.png"]) == 2
+        printed = capsys.readouterr().err
+        assert expected in printed and printed.count("\n") == 1
+
+    text = (folder / "out.json").read_text()
+    capsys.readouterr()
+    refused(text.replace(record["network"]["sha256"], "0" * 64), "was made with other weights")
+    refused(text.replace('"strength": 0.25', '"strength": "a"'), "its option strength is unknown")
+    refused(text.replace('"sha256"', '"sha1"'), "incomplete or was changed by hand")
+    assert cli.main(["--from-record", "out.json", "--content", "content.png", "--output", "again.png"]) == 2
+    assert "--content does not go with --from-record" in capsys.readouterr().err
+    iio.imwrite("style.png", iio.imread("content.png"))
+    refused(text, "style.png: a picture of the record has changed since")
+
+
+def test_a_folder_is_gone_on_with(folder, capsys):
+    (folder / "in").mkdir()
+    for name in ("content.png", "style.png"):
+        (folder / name).rename(folder / "in" / name)
+    options = ["--fixed-style", "2", "--content", "in", "--output", "out"]
+    assert cli.main(options) == 0
+    first = iio.imread("out/content.png")
+    (folder / "out" / "content.png").unlink()
+    assert cli.main(options) == 2
+    assert "out/style.png: exists" in capsys.readouterr().err
+    assert cli.main([*options, "--resume"]) == 0
+    np.testing.assert_array_equal(iio.imread("out/content.png"), first)

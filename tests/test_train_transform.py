@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import skimage.data
 
 from neuralstyle.command import main as cli
-from neuralstyle.command.train import main
+from neuralstyle.command.train import main, network_hash
 from neuralstyle.feedforward import checkpoints
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.writing import write_image
@@ -24,7 +25,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     (folder / "photographs").mkdir()
     for name in ("astronaut", "coffee", "chelsea"):
-        write_image(folder / "photographs" / f"{name}.png", getattr(skimage.data, name)()[:150, 80:280])
+        place = folder / "photographs" / ("nested" if name == "chelsea" else "")
+        place.mkdir(exist_ok=True)
+        write_image(place / f"{name}.png", getattr(skimage.data, name)()[:150, 80:280])
     (folder / "photographs" / "notes.txt").write_text("not a picture")
     write_image(folder / "style.png", skimage.data.immunohistochemistry()[:120, :160])
     (folder / "empty").mkdir()
@@ -88,6 +91,12 @@ def test_training_prints_both_losses_and_leaves_a_network_to_run(folder, tmp_pat
         (["--width", "0"], "--width is 0"),
         (["--style", "nothing.png"], "nothing.png"),
         (["--test", "me.png", "--test-output", "same.png"], "--test-output same.png: has no placeholder"),
+        (["--test", "me.png", "--test-output", "at_{}.gif"], "at_0.gif: cannot write pictures of that kind"),
+        (["--test-output", "at_{}.png"], "--test-output says where --test goes"),
+        (["--epochs", "3", "--iterations", "5"], "--epochs does not go with --iterations"),
+        (["--overwrite", "--resume"], "give one of them"),
+        (["--width", "nan"], "--width is nan"),
+        (["--style-weight", "inf"], "--style-weight is inf"),
     ],
 )
 def test_a_bad_option_gets_one_line_that_names_it(folder, tmp_path, monkeypatch, capsys, options, expected):
@@ -98,15 +107,60 @@ def test_a_bad_option_gets_one_line_that_names_it(folder, tmp_path, monkeypatch,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(arguments(folder, "--iterations", "1")) == 0
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint_and_a_damaged_state_is_named(
+    folder, tmp_path, monkeypatch, capsys
+):
+    """With nothing held out, whose losses would show what a step has ruined; in a folder with brackets."""
+    (tmp_path / "m [v2]").mkdir()
+    monkeypatch.chdir(tmp_path / "m [v2]")
+    whole = ["--held-out", "0"]
+    assert main(arguments(folder, "--iterations", "1", *whole)) == 0
     before = checkpoints.read_checkpoint("one.ckpt")
-    wild = ["--resume", "--learning-rate", "1e30", "--checkpoint-iterations", "1", "--iterations", "9"]
-    assert main(arguments(folder, *wild)) == 2
+    assert checkpoints.read_checkpoint(tmp_path / "m [v2]").keys() == before.keys()
+    wild = ["--resume", "--learning-rate", "1e30", "--checkpoint-iterations", "1", "--iterations", "2"]
+    assert main(arguments(folder, *wild, *whole)) == 2
     assert "lower --learning-rate" in capsys.readouterr().err
-    after = checkpoints.read_checkpoint("one.ckpt")
+    after = checkpoints.read_checkpoint(tmp_path / "m [v2]" / "one.ckpt")
     assert all((after[name] == before[name]).all() for name in before)
+
+    state = Path("one.ckpt.training.data-00000-of-00001")
+    state.write_bytes(state.read_bytes()[:-2000])
+    assert main(arguments(folder, "--resume", "--iterations", "2", *whole)) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert "one.ckpt.training: no training can go on from it" in line
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(
+            ["--style", "style.png"],
+            ["--train", "photographs"],
+            ["--style-size", "64"],
+            ["--recipe", "gatys"],
+        ),
+        *(["--content-weight", "1"], ["--style-weight", "1"], ["--tv-weight", "1"], ["--network", "vgg.mat"]),
+    ],
+)
+def test_what_pairs_have_no_use_for_is_refused(tmp_path, monkeypatch, capsys, option):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--pairs", "pairs", "--output", "one.ckpt", *option]) == 2
+    assert f"{option[0]} does not go with --pairs" in capsys.readouterr().err
+
+
+def test_a_test_picture_on_the_way_takes_the_place_of_no_file(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("at_4.png").write_bytes(b"mine")
+    test = ["--test", str(folder / "style.png"), "--test-output", "at_{}.png", "--checkpoint-iterations", "2"]
+    assert main(arguments(folder, "--iterations", "5", *test)) == 2
+    assert "at_4.png: exists" in capsys.readouterr().err
+    assert Path("at_4.png").read_bytes() == b"mine"
+
+
+def test_a_network_of_other_weights_is_another_network_whatever_its_file_is_called(small_network):
+    other = replace(small_network, mean_pixel=small_network.mean_pixel + 1, path=small_network.path)
+    assert network_hash(small_network) == network_hash(replace(small_network, path=Path("elsewhere.mat")))
+    assert network_hash(small_network) != network_hash(other)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

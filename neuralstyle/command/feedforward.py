@@ -36,6 +36,7 @@ RECORDED: dict[str, tuple[type, ...]] = {
     "longer_side": (int,),
     "stroke_scale": (float, int),
     "margin": (int, str),
+    "tile": (int,),
     "keep_colours": (str,),
     "bits": (int,),
     "quality": (int,),
@@ -78,6 +79,8 @@ def wanted(options: Namespace) -> str | None:
     if kind == "hub_model" and options.styles and len(options.styles) > 1:
         raise InputError("--hub-model takes one style picture")
     taken = {*TAKEN, kind, *(("strength", "style_blend") if kind == "any_style" else ())}
+    if kind != "hub_model":
+        taken.add("tile")
     for name, default in vars(parser().parse_args([])).items():
         if name not in taken and getattr(options, name) != default:
             raise InputError(f"{spelled(name)} does not go with {spelled(kind)}")
@@ -134,11 +137,9 @@ def render(kind: str, options: Namespace) -> int:
     opened = _open(kind, options, styles)
     _check_weights(options, opened)
     sizing = _sizing(options, opened.bytes_per_pixel)
-    decided = {name: getattr(options, name) for name in RECORDED}
-    decided = {name: value for name, value in decided.items() if value not in (None, False)}
 
     def described(path: Path) -> records.Record:
-        return record.make_record(kind, path, style_paths, opened.network, decided)
+        return record.make_record(kind, path, style_paths, opened.network, _decided(options))
 
     earlier = described(content) if options.record else None
     with opened.renderer as render_one:
@@ -160,6 +161,16 @@ def render(kind: str, options: Namespace) -> int:
     if earlier:
         records.write_record(options.record, earlier)
     return 0
+
+
+def _decided(options: Namespace) -> dict[str, object]:
+    """The options that decide the picture, for its record."""
+    values = {name: getattr(options, name) for name in RECORDED}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not False and isinstance(value, RECORDED[name])
+    }
 
 
 def _check_blend(kind: str, options: Namespace) -> None:
@@ -196,7 +207,13 @@ def _sizing(options: Namespace, bytes_per_pixel: int | None) -> Sizing:
     for name in ("width", "height", "longer_side"):
         if getattr(options, name) is not None:
             rule, size = name.replace("_", " "), getattr(options, name)
-    return Sizing(rule, size, 1.0 if options.stroke_scale is None else options.stroke_scale, bytes_per_pixel)
+    stroke_scale = 1.0 if options.stroke_scale is None else options.stroke_scale
+    return Sizing(rule, size, stroke_scale, bytes_per_pixel, _tile(options))
+
+
+def _tile(options: Namespace) -> int | None:
+    """The size of tiles; None for whole pictures, which "auto" means as well: tiles take several passes."""
+    return options.tile if isinstance(options.tile, int) else None
 
 
 @dataclass(frozen=True)
@@ -226,7 +243,7 @@ def _open(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Opened:
         from neuralstyle.graphs import Machine
         from neuralstyle.networks import weights_folder
 
-    machine = Machine(options.threads, options.device)
+    machine = Machine(options.threads, options.device, _tile(options))
     # The networks of any style and of 26 mirror the picture at every layer, and need no margin.
     margin = options.margin if isinstance(options.margin, int) else 0
     if kind == "transform":

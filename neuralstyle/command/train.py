@@ -183,7 +183,9 @@ def settings(
 
 
 def network_hash(network: "Network") -> str:
-    """The SHA-256 of a network's weights, whatever their file is called."""
+    """The SHA-256 of a network's file, or of its weights if it has none."""
+    if network.sha256:
+        return network.sha256
     digest = hashlib.sha256(network.mean_pixel.tobytes())
     for layer in network.convolutions:
         digest.update(layer.kernel.tobytes())

@@ -7,7 +7,7 @@ keeps its own size.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,7 @@ from neuralstyle.feedforward.blending import check_strength, proportions
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
+from neuralstyle.feedforward.tiles import open_tiled
 from neuralstyle.feedforward.weights import ANY_STYLE, read_weights
 from neuralstyle.graphs import Machine
 from neuralstyle.pictures.reading import as_image
@@ -74,7 +75,12 @@ def build_prediction(weights: Mapping[str, np.ndarray], pictures: tf.Tensor) -> 
     return tf.matmul(x, weights["style/kernel"][0, 0])
 
 
-def build_transformer(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+def build_transformer(
+    weights: Mapping[str, np.ndarray],
+    pixels: tf.Tensor,
+    numbers: tf.Tensor,
+    normalize: Callable[..., tf.Tensor] = instance_norm,
+) -> tf.Tensor:
     """Build the network that renders pictures in the style that 100 numbers describe.
 
     Parameters
@@ -85,6 +91,8 @@ def build_transformer(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, numb
         1×H×W×3, float32, RGB, 0..1; H and W multiples of 4.
     numbers : tf.Tensor
         1×100.
+    normalize : callable
+        As `layers.instance_norm`.
 
     Returns
     -------
@@ -103,7 +111,7 @@ def build_transformer(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, numb
             + weights[f"transformer/{name}/{part}/bias"]
             for part in ("scale", "shift")
         )
-        return instance_norm(y, scale, shift, EPSILON, reduced)
+        return normalize(y, scale, shift, EPSILON, reduced)
 
     def layer(x: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
         kernel = weights[f"transformer/{name}/kernel"]
@@ -129,7 +137,7 @@ def networks(
     Parameters
     ----------
     machine : Machine, optional
-        What the graph runs on.
+        What the graph runs on; with a number as its tile, the picture is rendered in tiles.
 
     Yields
     ------
@@ -146,14 +154,23 @@ def networks(
     """
     weights = read_weights(ANY_STYLE)
 
-    def build() -> list[Result]:
+    def predicted() -> Result:
         style = tf.compat.v1.placeholder(tf.float32, (1, STYLE_SIZE, STYLE_SIZE, 3))
-        numbers = tf.compat.v1.placeholder(tf.float32, (1, NUMBERS))
-        content = picture_placeholder()
-        stylized = 255 * build_transformer(weights, content / 255, numbers)
-        return [(build_prediction(weights, style / 255), [style]), (stylized, [content, numbers])]
+        return build_prediction(weights, style / 255), [style]
 
-    with open_functions(build, machine) as (predict, stylize):
+    def build_whole() -> list[Result]:
+        content, numbers = picture_placeholder(), tf.compat.v1.placeholder(tf.float32, (1, NUMBERS))
+        return [predicted(), (build_tile(content, instance_norm, numbers), [content, numbers])]
+
+    def build_tile(pixels: tf.Tensor, normalize: Callable[..., tf.Tensor], numbers: tf.Tensor) -> tf.Tensor:
+        return 255 * build_transformer(weights, pixels / 255, numbers, normalize)
+
+    with ExitStack() as stack:
+        if machine and isinstance(machine.tile, int):
+            (predict,) = stack.enter_context(open_functions(lambda: [predicted()], machine))
+            stylize = stack.enter_context(open_tiled(build_tile, machine, [NUMBERS]))
+        else:
+            predict, stylize = stack.enter_context(open_functions(build_whole, machine))
         yield lambda picture: predict(resize(centre_square(picture), STYLE_SIZE, STYLE_SIZE)), stylize
 
 
@@ -176,7 +193,7 @@ def renderer(
     strength : float
         0..1. Between the content picture's own numbers (0) and those of the style (1).
     machine : Machine, optional
-        What the graph runs on.
+        What the graph runs on; with a number as its tile, the picture is rendered in tiles.
     margin : int
         Pixels that the picture is extended by on each side, as `pictures.fitted` does it.
 

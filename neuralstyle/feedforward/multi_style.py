@@ -4,7 +4,7 @@ All styles share the kernels; each has its own scales and shifts of the instance
 of styles takes a blend of those. The styles have numbers, 0 to 25: the network came without names for them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +14,7 @@ from neuralstyle.feedforward.blending import shares_of_fixed_styles
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
 from neuralstyle.feedforward.pictures import Render, fitted
 from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
+from neuralstyle.feedforward.tiles import open_tiled
 from neuralstyle.feedforward.weights import MULTI_STYLE, read_weights
 from neuralstyle.graphs import Machine
 
@@ -24,7 +25,12 @@ BYTES_PER_PIXEL = 360
 EPSILON = 1e-5
 
 
-def build(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, blend: tf.Tensor) -> tf.Tensor:
+def build(
+    weights: Mapping[str, np.ndarray],
+    pixels: tf.Tensor,
+    blend: tf.Tensor,
+    normalize: Callable[..., tf.Tensor] = instance_norm,
+) -> tf.Tensor:
     """Build the network in the default graph.
 
     Parameters
@@ -35,6 +41,8 @@ def build(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, blend: tf.Tensor
         1×H×W×3, float32, RGB, 0..1; H and W multiples of 4.
     blend : tf.Tensor
         1×26: how much there is of each style.
+    normalize : callable
+        As `layers.instance_norm`.
 
     Returns
     -------
@@ -44,7 +52,7 @@ def build(weights: Mapping[str, np.ndarray], pixels: tf.Tensor, blend: tf.Tensor
 
     def styled(y: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
         scale, shift = (tf.matmul(blend, weights[f"{name}/{part}"])[0] for part in ("scale", "shift"))
-        return instance_norm(y, scale, shift, EPSILON, reduced)
+        return normalize(y, scale, shift, EPSILON, reduced)
 
     def layer(x: tf.Tensor, name: str, stride: int = 1, reduced: bool = False) -> tf.Tensor:
         kernel = weights[f"{name}/kernel"]
@@ -70,7 +78,7 @@ def renderer(blend: np.ndarray, machine: Machine | None = None, margin: int = 0)
     blend : ndarray
         26 numbers of 0 or more, as `blending.parse_fixed_styles` gives them; their sum does not matter.
     machine : Machine, optional
-        What the graph runs on.
+        What the graph runs on; with a number as its tile, the picture is rendered in tiles.
     margin : int
         Pixels that the picture is extended by on each side, as `pictures.fitted` does it.
 
@@ -88,9 +96,16 @@ def renderer(blend: np.ndarray, machine: Machine | None = None, margin: int = 0)
     shares = shares_of_fixed_styles(blend)
     weights = read_weights(MULTI_STYLE)
 
-    def build_renderer() -> list[Result]:
-        pixels = picture_placeholder()
-        return [(255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis])), [pixels])]
+    def build_tile(pixels: tf.Tensor, normalize: Callable[..., tf.Tensor] = instance_norm) -> tf.Tensor:
+        return 255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis]), normalize)
 
-    with open_functions(build_renderer, machine) as (run,):
-        yield fitted(run, margin)
+    def build_whole() -> list[Result]:
+        pixels = picture_placeholder()
+        return [(build_tile(pixels), [pixels])]
+
+    if machine and isinstance(machine.tile, int):
+        with open_tiled(build_tile, machine) as run:
+            yield fitted(run, margin)
+    else:
+        with open_functions(build_whole, machine) as (run,):
+            yield fitted(run, margin)

@@ -12,6 +12,13 @@ from neuralstyle.pictures.sizes import check_size, fitted_size, resize
 FIXED_BYTES = 300 * 10**6
 
 
+#: What the picture itself takes a pixel: as it was read, padded, rendered, and written.
+_PICTURE_BYTES = 48
+
+#: What a tile sees beyond itself, on each side. A transform network looks 57 pixels far, that of 26 styles 65
+HALO = 80
+
+
 @dataclass(frozen=True)
 class Sizing:
     """The sizes at which pictures are rendered.
@@ -27,12 +34,15 @@ class Sizing:
         the result brought back, so that its strokes are larger by this factor.
     bytes_per_pixel : int or None
         What rendering takes; None where nobody knows.
+    tile : int or None
+        The size of tiles to render in; None: whole.
     """
 
     rule: str | None = None
     size: int = 0
     stroke_scale: float = 1.0
     bytes_per_pixel: int | None = None
+    tile: int | None = None
 
     def content(self, picture: np.ndarray) -> np.ndarray:
         """A picture at the size that its result is to have.
@@ -64,9 +74,14 @@ class Sizing:
 
         if self.bytes_per_pixel is None:
             return
-        needed, free = FIXED_BYTES + self.bytes_per_pixel * height * width, free_bytes()
+        at_once = height * width
+        if self.tile:
+            at_once = min(height, self.tile + 2 * HALO) * min(width, self.tile + 2 * HALO)
+        needed = FIXED_BYTES + self.bytes_per_pixel * at_once + _PICTURE_BYTES * height * width
+        free = free_bytes()
         if needed > free:
             raise InputError(
                 f"{width}×{height} pixels would take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
-                "make the picture smaller, with --longer-side"
+                f"give {'a smaller' if self.tile else 'a'} --tile, such as --tile 512, or make the picture "
+                "smaller, with --longer-side"
             )
