@@ -6,14 +6,9 @@ Mordvintsev & Schubert ("Feature Visualization", Distill 2017; lucid's ``fft_ima
 coefficients divided by their frequency; here the same knowledge is the first guess of an inverse Hessian.
 """
 
-import os
-
 import numpy as np
 
-from neuralstyle.optimizers.blocks import dot
-
-#: Rows and columns are transformed by so many threads.
-_THREADS = min(8, os.cpu_count() or 1)
+from neuralstyle.optimizers.blocks import THREADS, dot
 
 
 class FrequencyFilter:
@@ -47,7 +42,7 @@ class FrequencyFilter:
         # Imported here, because who only reads the settings needs none of it.
         from scipy.fft import dctn, idctn
 
-        how = {"axes": (0, 1), "norm": "ortho", "overwrite_x": True, "workers": _THREADS}
+        how = {"axes": (0, 1), "norm": "ortho", "overwrite_x": True, "workers": THREADS}
         coefficients = dctn(picture, **how)
         coefficients *= self._gains
         return idctn(coefficients, **how)
@@ -58,6 +53,6 @@ class FrequencyFilter:
             return dot(picture, picture)
         from scipy.fft import dctn
 
-        coefficients = dctn(picture, axes=(0, 1), norm="ortho", workers=_THREADS)
+        coefficients = dctn(picture, axes=(0, 1), norm="ortho", workers=THREADS)
         coefficients *= np.sqrt(self._gains)
         return dot(coefficients, coefficients)

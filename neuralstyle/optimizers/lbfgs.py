@@ -121,7 +121,10 @@ def _start(optimizer: PreconditionedLBFGS, picture: np.ndarray, bounds: tuple[fl
     )
 
 
-def _restore(arrays: dict[str, np.ndarray]) -> _State:
+def _restore(optimizer: PreconditionedLBFGS, arrays: dict[str, np.ndarray], picture: np.ndarray) -> _State:
+    ring = (optimizer.memory, *picture.shape)
+    if arrays.keys() != {field.name for field in fields(_State)} or np.shape(arrays["steps"]) != ring:
+        raise InputError("the state is not that of this optimizer and picture; start afresh")
     return _State(**{name: array.copy() if array.ndim else array.item() for name, array in arrays.items()})
 
 
@@ -261,7 +264,7 @@ def run(
 
     It stops early, with a warning, where the next picture would be the one that the step starts from.
     """
-    here = _start(optimizer, picture, bounds) if state is None else _restore(state)
+    here = _start(optimizer, picture, bounds) if state is None else _restore(optimizer, state, picture)
     search = _Search(optimizer, here.position.shape[:2], bounds)
     best_losses, evaluations = None, first
     while evaluations < iterations:
