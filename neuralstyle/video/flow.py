@@ -90,12 +90,16 @@ def optical_flow(
     if method == "tvl1":
         from skimage.registration import optical_flow_tvl1
 
-        return np.stack(optical_flow_tvl1(first / 255, second / 255)[::-1], axis=-1).astype(np.float32)
+        # Twice as many warps as by default: half the error, twice the time.
+        rows_and_columns = optical_flow_tvl1(first / 255, second / 255, num_warp=10)
+        return np.stack(rows_and_columns[::-1], axis=-1).astype(np.float32)
     import cv2
 
     first, second = (np.rint(luma).astype(np.uint8) for luma in (first, second))
     if method == "dis":
         estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        # At full size, where the preset stops at half: half the error, four times the (little) time.
+        estimator.setFinestScale(0)
     else:
         estimator = cv2.optflow.createOptFlow_DeepFlow()
     return estimator.calc(first, second, None)
