@@ -129,7 +129,11 @@ def write_flow(path: str | Path, flow: np.ndarray) -> None:
     flow = np.asarray(flow, "<f4")
     known = (np.abs(flow) <= UNKNOWN).all(axis=2, keepdims=True)
     height, width = flow.shape[:2]
-    data = _MAGIC + np.array([width, height], "<i4").tobytes() + np.where(known, flow, np.float32(1e10)).tobytes()
+    data = (
+        _MAGIC
+        + np.array([width, height], "<i4").tobytes()
+        + np.where(known, flow, np.float32(1e10)).tobytes()
+    )
     _write(path, data)
 
 
