@@ -86,7 +86,7 @@ def optical_flow(
     if first.shape != second.shape:
         sizes = " and ".join(f"{picture.shape[1]}×{picture.shape[0]}" for picture in (first, second))
         raise InputError(f"optical flow needs two frames of one size; these have {sizes} pixels")
-    first, second = _luma(first), _luma(second)
+    first, second = luma(first), luma(second)
     if method == "tvl1":
         from skimage.registration import optical_flow_tvl1
 
@@ -231,9 +231,9 @@ def blend(own: np.ndarray, warped: np.ndarray, trust: np.ndarray, share: float =
     return trust * warped + (1 - trust) * own
 
 
-def _luma(picture: np.ndarray) -> np.ndarray:
-    """Rec. 601's luma, which OpenCV calls grey: H×W, 0..255."""
-    return np.clip(picture, 0, 255) @ np.float32([0.299, 0.587, 0.114])
+def luma(picture: np.ndarray) -> np.ndarray:
+    """Rec. 601's luma of a picture H×W×3, which OpenCV calls grey: H×W, float32, 0..255."""
+    return np.clip(picture, 0, 255).astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
 
 
 def _checked(flow: np.ndarray, name: str) -> np.ndarray:
