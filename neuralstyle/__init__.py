@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "recipes": ["RECIPES", "Recipe"],
         "transfer": ["Result", "Step", "stylize"],
         "networks.vgg": ["features"],
+        "video.flow": ["flow_trust", "optical_flow"],
     },
 )

@@ -32,7 +32,7 @@ def left_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+@pytest.mark.parametrize("suffix", [".gif", ".mp4", ".webm"])
 def test_a_film_shows_every_picture_in_order_and_in_its_colours(tmp_path, suffix):
     path = tmp_path / f"run{suffix}"
     with Timelapse(path) as film:
@@ -155,7 +155,7 @@ def test_a_film_without_pictures_is_not_written(tmp_path):
 
 
 def test_an_unknown_kind_of_film_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"run\.avi.*\.gif or \.mp4"):
+    with pytest.raises(InputError, match=r"run\.avi.*\.gif, \.mp4"):
         Timelapse(tmp_path / "run.avi")
 
 

@@ -1,0 +1,1 @@
+"""Film: frames in and out, optical flow, and where it can be trusted."""
