@@ -108,7 +108,12 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
 def _add_sizes(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     size = group.add_mutually_exclusive_group()
-    size.add_argument("--width", type=int, metavar="PIXELS", help="width of the result")
+    size.add_argument(
+        "--width",
+        type=int,
+        metavar="PIXELS",
+        help="width of the result; without a size, most recipes keep the photograph's, which may take hours",
+    )
     size.add_argument("--height", type=int, metavar="PIXELS", help="height of the result")
     size.add_argument("--longer-side", type=int, metavar="PIXELS", help="longer side of the result")
     size.add_argument(
@@ -128,7 +133,7 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
     add(
         "--style-fit",
         choices=NAMES["style_fit"],
-        help="stretch style pictures to the content's size, give them its width, or fit each by itself",
+        help="how style pictures are sized: stretched to the content's size, to its width, or each by itself",
     )
     add("--resampling", choices=NAMES["resampling"], help="how pictures are resized")
 
@@ -150,10 +155,10 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     add(
         "--as-published",
         action=argparse.BooleanOptionalAction,
-        help="with the mistakes of the recipe's published listing",
+        help="bring back the mistakes of the recipe's published listing",
     )
     add("--seed", type=int, metavar="N", help="seed of the noise; default: 0")
-    add("--network", metavar="FILE", help="weights of VGG-19 or VGG-16, .mat or .h5; default: the shipped")
+    add("--network", metavar="FILE", help="weights of a VGG-19 or VGG-16; default: the shipped ones")
     add(
         "--normalized-network",
         action=argparse.BooleanOptionalAction,
@@ -164,8 +169,8 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="mirror the network's kernels about their diagonal",
     )
-    add("--pooling", choices=("max", "avg", "average"), help="how the network pools")
-    add("--padding", choices=NAMES["padding"], help="whether the network pools what is left at an odd edge")
+    add("--pooling", choices=("max", "avg", "average"), help="pool by the largest value or by the average")
+    add("--padding", choices=NAMES["padding"], help="whether pooling keeps or drops an odd last row")
 
 
 def _add_objective(group: argparse._ArgumentGroup) -> None:
@@ -204,11 +209,11 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add("--learning-rate", type=float, metavar="R", help="size of a step of Adam or gradient descent")
     add("--beta1", type=float, metavar="B", help="Adam's decay of the mean gradient")
     add("--beta2", type=float, metavar="B", help="Adam's decay of the mean squared gradient")
-    add("--eps", dest="epsilon", type=float, metavar="E", help="what Adam adds to a denominator")
-    add("--decay-rate", type=float, metavar="R", help="factor of gradient descent's learning rate")
-    add("--decay-steps", type=int, metavar="N", help="after how many steps the factor is reached")
+    add("--eps", dest="epsilon", type=float, metavar="E", help="what Adam adds to its denominator")
+    add("--decay-rate", type=float, metavar="R", help="factor of the learning rate over --decay-steps steps")
+    add("--decay-steps", type=int, metavar="N", help="steps over which --decay-rate is reached")
     add("--memory", type=int, metavar="N", help="how many past steps L-BFGS remembers")
-    add("--restart", type=int, metavar="N", help="after how many evaluations L-BFGS forgets them")
+    add("--restart", type=int, metavar="N", help="evaluations after which L-BFGS starts afresh")
     add(
         "--initial",
         "--init",
@@ -223,7 +228,7 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
         metavar="0..1",
         help="share of noise in the picture to start from; without --initial, the content picture",
     )
-    add("--noise", type=float, metavar="S", help="standard deviation of the noise, in pixel values")
+    add("--noise", type=float, metavar="S", help="standard deviation of the starting noise, in pixel values")
     add(
         "--clip",
         action=argparse.BooleanOptionalAction,
@@ -232,7 +237,7 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add(
         "--keep-best",
         action=argparse.BooleanOptionalAction,
-        help="take the best of the pictures at every --checkpoint-iterations and the last, not the last",
+        help="write the picture of the lowest loss among the snapshots and the last one, not simply the last",
     )
 
 
@@ -275,13 +280,13 @@ def _add_feedforward(group: argparse._ArgumentGroup) -> None:
         metavar="CKPT",
         nargs="?",
         const="wheat-field.ckpt",
-        help="render by a network of one style in one pass: a checkpoint of 'neuralstyle train' or of "
-        "fast-style-transfer; default: the shipped one, %(const)s",
+        help="render by a network of one style in one pass: a checkpoint of 'neuralstyle train', of "
+        "fast-style-transfer or of hwalsuklee's program; default: the shipped one, %(const)s",
     )
     add(
         "--hub-model",
         metavar="DIR",
-        help="render by the SavedModel arbitrary-image-stylization-v1-256, downloaded",
+        help="render by the SavedModel arbitrary-image-stylization-v1-256, downloaded to this folder",
     )
     add(
         "--stroke-scale",
@@ -333,16 +338,16 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
     add(
         "--checkpoint-output",
         metavar="FORM",
-        help="write pictures on the way, to names such as out_{:05}.jpg or out_%%05d.jpg",
+        help="write snapshots, pictures on the way, to names such as out_{:05}.jpg or out_%%05d.jpg",
     )
     add(
         "--checkpoint-iterations",
         dest="checkpoint_every",
         type=int,
         metavar="N",
-        help="after how many iterations there is a picture on the way",
+        help="take a snapshot every N iterations",
     )
-    add("--timelapse", metavar="FILE.gif|mp4", help="write the pictures on the way as a film")
+    add("--timelapse", metavar="FILE.gif|mp4", help="write the snapshots as a film")
     add("--history", metavar="FILE.csv", help="write the losses of every iteration as a table")
     add(
         "--progress-write",
@@ -355,11 +360,11 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
         help="draw the losses of every iteration to progress.png in the output's folder",
     )
     add("--logdir", metavar="DIR", help="write losses, pictures and graph as events for TensorBoard")
-    add("--record", metavar="FILE.json", help="write every setting that made the picture")
+    add("--record", metavar="FILE.json", help="write every setting that made the picture to a file")
     add(
         "--from-record",
         metavar="FILE",
         help="make a picture again from its record, or from a PNG of neuralstyle, which carries one",
     )
-    add("--resume", action="store_true", help="go on where a run with this output was stopped")
-    add("--quiet", action="store_true", help="show no progress bar")
+    add("--resume", action="store_true", help="go on with a stopped run; in a folder, make what is missing")
+    add("--quiet", action="store_true", help="show no progress")

@@ -83,6 +83,15 @@ def features(
     ------
     InputError
         If the network has no such layer, there is no such pooling or padding, or the picture cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neuralstyle
+    >>> picture = np.random.default_rng(0).uniform(0, 255, (32, 48, 3))
+    >>> activations = neuralstyle.features(neuralstyle.load_network(), picture, ["relu1_1", "relu4_2"])
+    >>> activations["relu1_1"].shape, activations["relu4_2"].shape
+    ((32, 48, 64), (4, 6, 512))
     """
     image = as_image(image)
     network = replace(network, pooling=pooling, padding=padding)
