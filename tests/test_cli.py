@@ -196,12 +196,13 @@ def start(program, *arguments):
     return process, reached
 
 
-def test_ctrl_c_writes_what_there_is_so_far_and_says_so(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_writes_what_there_is_so_far_and_says_so(folder, tmp_path, monkeypatch, number):
     monkeypatch.chdir(tmp_path)
     process, _ = start([SCRIPT], *pictures(folder), "--iterations", "100000", *somewhere(tmp_path))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, printed = process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == 130
     assert "stopped after" in printed and "out.png" in printed
     assert iio.imread("out.png").shape == (64, 80, 3)
 
@@ -280,7 +281,7 @@ def test_a_run_that_was_killed_goes_on_to_the_picture_of_the_run_that_was_not(fo
     assert not Path("out.png").exists()
     assert cli.main([*options, "--resume", "--quiet"]) == 0
     assert not Path("out.png.unfinished").exists()
-    assert cli.main([*options[:-1], "whole.png", "--quiet"]) == 0
+    assert cli.main([*options[:-1], "whole.png", "--quiet", "--overwrite"]) == 0
     np.testing.assert_array_equal(iio.imread("out.png"), iio.imread("whole.png"))
 
 
