@@ -1,4 +1,4 @@
-"""What a run writes: nothing that it reads, nothing that it was not told to replace, and never less than it can."""
+"""What a run writes: nothing that it reads, nothing that it may not replace, and never less than it can."""
 
 import json
 import os
