@@ -7,9 +7,10 @@ import pytest
 import neuralstyle
 
 
-@pytest.mark.parametrize("name", ["stylize", "features", "loss_and_gradient"])
+@pytest.mark.parametrize("name", ["stylize", "features", "loss_and_gradient", "optical_flow"])
 def test_the_example_of_a_public_function_gives_what_it_says(name):
-    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(neuralstyle, name), name, globs={})
+    function = getattr(neuralstyle, name)
+    (example,) = doctest.DocTestFinder(recurse=False).find(function, name, globs={name: function})
     assert example.examples
     differences = []
     outcome = doctest.DocTestRunner().run(example, out=differences.append)
