@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -10,12 +9,9 @@ from neuralstyle.files import InputError
 from neuralstyle.networks import Network
 from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
-from neuralstyle.pictures.reading import as_image
+from neuralstyle.pictures.reading import AnyPicture, as_image, as_mask
 from neuralstyle.pictures.sizes import SMALLEST_SIDE, fitted_size, resize
 from neuralstyle.recipes import Recipe, check_styles, stages
-
-#: A picture as it is handed in: H×W×3, uint8 or floating point, RGB, 0..255; or a file.
-Picture = np.ndarray | str | Path
 
 
 @dataclass(frozen=True)
@@ -26,15 +22,16 @@ class Style:
     ----------
     picture : ndarray or path
         H×W×3, RGB, 0..255.
-    mask : ndarray or None
-        H×W, 0..1, of any size: where in the result the style is wanted; None for everywhere.
-    own_mask : ndarray or None
-        H×W, 0..1, of any size: which part of the style picture counts; None for all of it.
+    mask : ndarray, picture, path or None
+        H×W, 0..1, or a picture that is white there, of any size: where in the result the style is wanted;
+        None for everywhere.
+    own_mask : ndarray, picture, path or None
+        The same: which part of the style picture counts; None for all of it.
     """
 
-    picture: Picture
-    mask: np.ndarray | None = None
-    own_mask: np.ndarray | None = None
+    picture: AnyPicture
+    mask: AnyPicture | None = None
+    own_mask: AnyPicture | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Scene:
     styles: tuple[Style, ...]
 
 
-def scene_of(content: Picture, styles: Picture | Style | Sequence[Picture | Style]) -> Scene:
+def scene_of(content: AnyPicture, styles: AnyPicture | Style | Sequence[AnyPicture | Style]) -> Scene:
     """Read the pictures that are files, and check those that are arrays.
 
     Parameters
@@ -256,10 +253,10 @@ def fit_masks(scene: Scene) -> Scene:
     return replace(scene, styles=tuple(styles))
 
 
-def _fit_mask(mask: np.ndarray | None, picture: np.ndarray) -> np.ndarray | None:
+def _fit_mask(mask: AnyPicture | None, picture: np.ndarray) -> np.ndarray | None:
     if mask is None:
         return None
-    mask = np.asarray(mask, np.float32)
+    mask = as_mask(mask)
     if not mask.any():
         raise InputError("a mask is black everywhere; it needs white where the style is wanted")
     return resize(mask[..., np.newaxis], *picture.shape[:2])[..., 0]

@@ -15,7 +15,8 @@ from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
 from neuralstyle.pictures.colours import keep_colours
-from neuralstyle.preparation import Picture, Scene, Style, content_size, network_for, prepare, scene_of
+from neuralstyle.pictures.reading import AnyPicture
+from neuralstyle.preparation import Scene, Style, content_size, network_for, prepare, scene_of
 from neuralstyle.recipes import Recipe, find_recipe, stages
 from neuralstyle.runs.history import Step
 from neuralstyle.runs.state import State
@@ -80,8 +81,8 @@ class Result:
 
 
 def stylize(
-    content: Picture,
-    styles: Picture | Style | Sequence[Picture | Style],
+    content: AnyPicture,
+    styles: AnyPicture | Style | Sequence[AnyPicture | Style],
     recipe: Recipe | str = "cookbook",
     network: Network | None = None,
     *,

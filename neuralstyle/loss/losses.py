@@ -14,8 +14,8 @@ from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import TileInput, cut
 from neuralstyle.networks import Network, load_network, vgg
-from neuralstyle.pictures.reading import as_image
-from neuralstyle.preparation import Picture, Scene, Style, fit_masks, in_range, network_for, scene_of
+from neuralstyle.pictures.reading import AnyPicture, as_image
+from neuralstyle.preparation import Scene, Style, fit_masks, in_range, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
 
 
@@ -235,9 +235,9 @@ def open_loss(
 
 
 def loss_and_gradient(
-    image: Picture,
-    content: Picture,
-    styles: Picture | Style | Sequence[Picture | Style],
+    image: AnyPicture,
+    content: AnyPicture,
+    styles: AnyPicture | Style | Sequence[AnyPicture | Style],
     recipe: Recipe | str | Objective,
     network: Network | None = None,
     *,

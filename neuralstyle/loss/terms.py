@@ -174,6 +174,10 @@ def style(
             return {name(mask is not None): gram_matrix(features)}
 
         def value(sums: Sums, targets: Targets) -> tf.Tensor:
+            if len(targets.styles) != len(blend):
+                raise InputError(
+                    f"the objective's blend has {len(blend)} weights for {len(targets.styles)} style pictures"
+                )
             target = targets.styles[index]
             height, width, channels = targets.sizes[layer]
             pixels = targets.height * targets.width
