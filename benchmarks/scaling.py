@@ -17,8 +17,11 @@ import measuring
 import numpy as np
 
 from neuralstyle import RECIPES, load_network
-from neuralstyle.loss.losses import open_loss
+from neuralstyle.graphs import Machine
+from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.optimizers import Adam
+from neuralstyle.preparation import network_for, scene_of
 
 
 def iteration(loss: object, picture: np.ndarray) -> object:
@@ -33,13 +36,18 @@ def iteration(loss: object, picture: np.ndarray) -> object:
     return run
 
 
+def opened(name: str, content: np.ndarray, style: np.ndarray, tile: int | None) -> WholeLoss | TiledLoss:
+    """The loss of a recipe."""
+    recipe = RECIPES[name]
+    network = network_for(recipe, load_network())
+    return open_loss(network, objective_of(recipe), scene_of(content, style), Machine(tile=tile))
+
+
 def row(options: argparse.Namespace, height: int, width: int) -> str:
     """One line of the table, measured in this process."""
     content, style = measuring.pictures(height, width)
     style = np.ascontiguousarray(style[:1024, :1024])
-    with open_loss(
-        load_network(), RECIPES[options.recipe], content, [style], tile=options.tile or None
-    ) as loss:
+    with opened(options.recipe, content, style, options.tile or None) as loss:
         seconds = measuring.interleaved({"iteration": iteration(loss, content.copy())}, options.repeats)
     megapixels = height * width / 1e6
     return (
@@ -50,12 +58,11 @@ def row(options: argparse.Namespace, height: int, width: int) -> str:
 
 def compare(options: argparse.Namespace, height: int, width: int) -> str:
     """Tiles against the whole picture, in one process."""
-    network, recipe = load_network(), RECIPES[options.recipe]
     content, style = measuring.pictures(height, width)
     style = np.ascontiguousarray(style[:1024, :1024])
     with (
-        open_loss(network, recipe, content, [style]) as whole,
-        open_loss(network, recipe, content, [style], tile=options.tile) as tiled,
+        opened(options.recipe, content, style, None) as whole,
+        opened(options.recipe, content, style, options.tile) as tiled,
     ):
         (_, expected), (_, gradient) = (loss.losses_and_gradient(content) for loss in (whole, tiled))
         work = {"whole": iteration(whole, content.copy()), "tiled": iteration(tiled, content.copy())}

@@ -25,14 +25,20 @@ began = clock(); import tensorflow; part("TensorFlow", began)
 began = clock(); import neuralstyle.loss.losses, neuralstyle.transfer; part("this package", began)
 from neuralstyle import RECIPES, load_network
 from neuralstyle.pictures.sizes import resize
-from neuralstyle.loss.losses import WholeLoss, measure_targets
+from neuralstyle.graphs import Machine
+from neuralstyle.loss.losses import WholeLoss
+from neuralstyle.loss.targets import measure
+from neuralstyle.loss.terms import objective_of
+from neuralstyle.preparation import scene_of
 height, width = int(sys.argv[1]), int(sys.argv[2])
 content = resize(skimage.data.coffee().astype("float32"), height, width)
 style = resize(skimage.data.astronaut().astype("float32"), height, width)
 began = clock(); network = load_network(); part("reading the weights", began)
-recipe = RECIPES["neural-style"]
-began = clock(); targets = measure_targets(network, recipe, content, [style]); part("targets", began)
-began = clock(); loss = WholeLoss(network, recipe, targets); part("graph and session", began)
+objective = objective_of(RECIPES["neural-style"])
+layers = objective.content_layers, objective.style_layers
+whole = Machine(tile=None)
+began = clock(); targets = measure(network, scene_of(content, style), *layers, whole); part("targets", began)
+began = clock(); loss = WholeLoss(network, objective, targets, whole); part("graph and session", began)
 began = clock(); loss.losses_and_gradient(content); part("first iteration", began)
 began = clock(); loss.losses_and_gradient(content); part("second iteration, for comparison", began)
 print(json.dumps(parts))

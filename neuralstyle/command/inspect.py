@@ -95,9 +95,9 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
         seen.append(layer_statistics(network, picture, options.layers, options.pooling))
         print(f"\n{path}: {picture.shape[1]}×{picture.shape[0]} pixels")
         print(f"{'layer':8}  {'H×W×C':>13}  {'minimum':>12}  {'maximum':>12}  {'mean':>12}")
-        for layer, figures in seen[-1].items():
-            shape = "×".join(map(str, figures.shape))
-            values = (figures.minimum, figures.maximum, figures.mean)
+        for layer, found in seen[-1].items():
+            shape = "×".join(map(str, found.shape))
+            values = (found.minimum, found.maximum, found.mean)
             print(f"{layer:8}  {shape:>13}  " + "  ".join(f"{value:12.6g}" for value in values))
         print(f"total variation on [0, 1]: {total_variation(picture):.6g}")
         if "prob" in network.names:
@@ -106,8 +106,8 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
                 print(f"{probability:8.4f}  {label}")
     if len(seen) == 2:
         print("\ncosine similarity of the Gram matrices")
-        for layer, figures in seen[0].items():
-            print(f"{layer:8}  {cosine_similarity(figures.gram, seen[1][layer].gram):.6f}")
+        for layer, found in seen[0].items():
+            print(f"{layer:8}  {cosine_similarity(found.gram, seen[1][layer].gram):.6f}")
     if edge_files:
         print()
     for files, picture in zip(edge_files, pictures, strict=False):

@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 after bad input, 130 after Ctrl-C before there was a picture, or pressed twice.
+        Exit status: 0; 2 after bad input; 130 where the run was stopped, with the picture so far written
+        unless it was stopped before its first step, or twice.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     return exit_status(lambda: _run(arguments))

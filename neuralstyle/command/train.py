@@ -71,20 +71,40 @@ def parser() -> argparse.ArgumentParser:
     for term, name in (("content", "content"), ("style", "style"), ("tv", "total variation")):
         add(f"--{term}-weight", type=float, metavar="W", help=f"of {name}; default: the recipe's")
     add("--network", metavar="FILE", help="weights of VGG-19; default: as for stylize")
-    add("--epochs", type=int, metavar="N", help="default: 2")
+    add("--epochs", type=int, metavar="N", help="times to go through the photographs; default: 2")
     add("--iterations", type=int, metavar="N", help="batches to train on, instead of epochs")
     add("--batch", type=int, default=4, metavar="N", help="pictures at a time; default: %(default)s")
     add("--crop", type=int, default=256, metavar="N", help="side of the squares; default: %(default)s")
     add("--width", type=float, default=1.0, metavar="W", help="scales the channels; default: %(default)g")
-    add("--learning-rate", type=float, default=1e-3, metavar="R", help="of Adam; default: %(default)g")
+    add(
+        "--learning-rate", type=float, default=1e-3, metavar="R", help="of Adam's steps; default: %(default)g"
+    )
     add("--held-out", type=float, default=0.1, metavar="0..1", help="share of pictures; default: %(default)g")
-    add("--seed", type=int, default=1, metavar="N", help="default: %(default)s")
-    add("--print-iterations", type=int, default=100, metavar="N", help="default: %(default)s")
-    add("--checkpoint-iterations", type=int, default=1000, metavar="N", help="default: %(default)s")
+    add(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of the crops and the first weights; default: %(default)s",
+    )
+    add(
+        "--print-iterations",
+        type=int,
+        default=100,
+        metavar="N",
+        help="print the losses every N batches; default: 100",
+    )
+    add(
+        "--checkpoint-iterations",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="save every N batches; default: 1000",
+    )
     add("--test", metavar="FILE", help="a picture to render at every checkpoint")
     add("--test-output", metavar="FORM", help=f"default: {DEFAULT_TEST_OUTPUT.replace('%', '%%')}")
     add("--logdir", metavar="DIR", help="events for TensorBoard")
-    add("--threads", type=int, metavar="N", help="default: all cores")
+    add("--threads", type=int, metavar="N", help="threads to compute with; default: one per core")
     add("--device", metavar="NAME", help="cpu, gpu or such as /GPU:1; default: a GPU where there is one")
     return parser
 

@@ -9,7 +9,7 @@ what made a result.
 
 A picture is rendered whole, for its normalisation needs sums over all of it, or with a number as
 ``Machine.tile`` in several passes over its tiles (`tiles`). Beside the 0.9 GB that TensorFlow and the program
-take, a whole one needs about 110 bytes a pixel for any style, 360 for the 26 styles and 330 for a transform
+take, a whole one needs about 110 bytes per pixel for any style, 360 for the 26 styles and 330 for a transform
 network (1.4, 4.5 and 4.1 GB for 4096×3072).
 
 `training` trains a transform network, on the squares of `crops`.

@@ -141,7 +141,7 @@ def instance_norm(
     x : tf.Tensor
         N×H×W×C. With 4 channels or fewer, W must be a multiple of 4.
     scale, shift : tf.Tensor or ndarray
-        One number a channel, C.
+        One number per channel, C.
     epsilon : float
     reduced : bool
         Whether the layer has only a sixteenth of the picture's positions. oneDNN may then add them up by

@@ -11,7 +11,7 @@ from neuralstyle.files import InputError, shipped_folder
 from neuralstyle.networks.catalogue import CATALOGUE
 from neuralstyle.networks.network import Network
 
-#: The file that comes with this package: the published VGG-19 at 8 bits a weight, convolutions only.
+#: The file that comes with this package: the published VGG-19 at 8 bits per weight, convolutions only.
 SHIPPED = "vgg19-8bit.mat"
 
 #: How a PyTorch file of the older format begins: the pickle of 0x1950a86a20f9469cfc6c.

@@ -1,6 +1,6 @@
 """What a network sees in a picture, and what a picture looks like in differences.
 
-The figures are those that the TensorFlow tutorial on style transfer shows (tensorflow.org,
+The values are those that the TensorFlow tutorial on style transfer shows (tensorflow.org,
 tutorials/generative/style_transfer): statistics of layers, the five best classes, differences, Sobel edges
 and total variation.
 """
@@ -92,12 +92,12 @@ def layer_statistics(
         pixels = tf.compat.v1.placeholder(tf.float32, (1, *image.shape))
         activations = build(network, pixels, names)
         # Summed up inside the graph: the activations of a large picture fill gigabytes.
-        figures = {
+        values = {
             name: (tf.reduce_min(x), tf.reduce_max(x), tf.reduce_mean(x), gram_matrix(x))
             for name, x in activations.items()
         }
     with open_session(graph, machine) as session:
-        found = session.run(figures, {pixels: image[np.newaxis]})
+        found = session.run(values, {pixels: image[np.newaxis]})
     shapes = network.sizes(*image.shape[:2], names)
     return {
         name: LayerStatistics(shapes[name], *(float(value) for value in found[name][:3]), found[name][3])

@@ -16,7 +16,7 @@ class FrequencyFilter:
 
     F is the orthonormal cosine transform of each channel (DCT-II: its basis is even at the picture's
     borders, which therefore count for no edges, as they would if the picture were taken for periodic), and
-    f the frequency in cycles a pixel, k/2N for the k-th of N coefficients; f² = fy² + fx². The factor
+    f the frequency in cycles per pixel, k/2N for the k-th of N coefficients; f² = fy² + fx². The factor
     f₀^(2p) beside (f² + f₀²)^(−p) leaves the mean of a picture as it is.
 
     Parameters
@@ -25,7 +25,7 @@ class FrequencyFilter:
     exponent : float
         p; 0 leaves every picture as it is.
     corner_frequency : float
-        f₀, in cycles a pixel; frequencies below it weigh nearly the same.
+        f₀, in cycles per pixel; frequencies below it weigh nearly the same.
     """
 
     def __init__(self, height: int, width: int, exponent: float, corner_frequency: float) -> None:

@@ -27,7 +27,7 @@ class PreconditionedLBFGS:
     exponent : float
         The filter's p: how much more a low frequency moves than a high one; 0: as much.
     corner_frequency : float
-        The filter's f₀, in cycles a pixel.
+        The filter's f₀, in cycles per pixel.
     first_step : float
         How much a value of the picture changes in the first step, on average.
     largest_rise : float

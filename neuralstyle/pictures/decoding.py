@@ -109,7 +109,7 @@ def _decode_whole_png(data: bytes) -> Decoded:
     with with_pillow.opened(io.BytesIO(data)) as image:
         if data[24] != 16:
             return with_pillow.decode(image)
-        # 16 bits a channel, which Pillow would cut down to 8; what stands around them Pillow reads.
+        # 16 bits per channel, which Pillow would cut down to 8; what stands around them Pillow reads.
         import imagecodecs
 
         with_pillow.check_fits(image)

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from neuralstyle.files import InputError, check_writable, first_line, replacing, require
 
-#: The kinds of file that can be written, each with the bits a channel that it can hold.
+#: The kinds of file that can be written, each with the bits per channel that it can hold.
 DEPTHS = {
     ".png": (8, 16),
     ".tif": (8, 16),
@@ -123,7 +123,7 @@ def _check_kind(path: Path, bits: int, quality: int, size: tuple[int, int] | Non
         raise InputError(f"{path}: cannot write pictures of that kind; use one of {', '.join(DEPTHS)}")
     require(bits in (8, 16), "bits", bits, "8 or 16")
     if bits not in DEPTHS[suffix]:
-        raise InputError(f"{path}: this kind of file holds 8 bits a channel; use .png or .tiff for {bits}")
+        raise InputError(f"{path}: this kind of file holds 8 bits per channel; use .png or .tiff for {bits}")
     if size and max(size) > LONGEST_SIDES.get(suffix, np.inf):
         raise InputError(
             f"{path}: cannot be written with {size[1]}×{size[0]} pixels; this kind of file holds "

@@ -70,7 +70,7 @@ def make_record(
     Raises
     ------
     InputError
-        If a file cannot be read, or a figure of the recipe is not finite.
+        If a file cannot be read, or a number of the recipe is not finite.
     """
     # Slow to import; a run has imported it, and whoever only reads records has not.
     import tensorflow
