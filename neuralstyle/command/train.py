@@ -76,9 +76,7 @@ def parser() -> argparse.ArgumentParser:
     add("--batch", type=int, default=4, metavar="N", help="pictures at a time; default: %(default)s")
     add("--crop", type=int, default=256, metavar="N", help="side of the squares; default: %(default)s")
     add("--width", type=float, default=1.0, metavar="W", help="scales the channels; default: %(default)g")
-    add(
-        "--learning-rate", type=float, default=1e-3, metavar="R", help="of Adam's steps; default: %(default)g"
-    )
+    add("--learning-rate", type=float, default=1e-3, metavar="R", help="of Adam; default: %(default)g")
     add("--held-out", type=float, default=0.1, metavar="0..1", help="share of pictures; default: %(default)g")
     add(
         "--seed",
