@@ -52,6 +52,8 @@ def decode(data: bytes, suffix: str = "", at_least: tuple[int, int] | None = Non
         with with_pillow.opened(io.BytesIO(data)) as image:
             return with_pillow.decode(image, at_least)
     except UnidentifiedImageError:
+        if with_pillow.knows(start):
+            raise
         return _decode_with_imageio(data, suffix)
 
 
@@ -99,10 +101,7 @@ def _decode_png(data: bytes) -> Decoded:
         raise
     except Exception:
         bare, profile = _pixels_alone(data)
-    try:
-        return replace(_decode_whole_png(bare), profile=profile)
-    except UnidentifiedImageError as error:
-        raise ValueError("it is damaged") from error
+    return replace(_decode_whole_png(bare), profile=profile)
 
 
 def _decode_whole_png(data: bytes) -> Decoded:

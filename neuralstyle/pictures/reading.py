@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from neuralstyle.files import InputError, first_line
 from neuralstyle.free_memory import free_bytes
@@ -264,6 +264,8 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {error}") from error
     except MemoryError as error:
         raise InputError(f"{path}: takes more memory than there is; make it smaller first") from error
+    except UnidentifiedImageError as error:  # its own message names no file, or a temporary one
+        raise InputError(f"{path}: cannot be read as a picture (it is damaged)") from error
     except Exception as error:  # decoders raise whatever they like on a damaged file
         raise InputError(f"{path}: cannot be read as a picture ({first_line(error)})") from error
 

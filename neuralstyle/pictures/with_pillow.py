@@ -16,11 +16,11 @@ from neuralstyle.pictures.decoded import ORIENTATION, Decoded, check_memory, spl
 LARGE = 178_956_970
 
 # Pillow's limit and Python's warnings are the whole process's; they are changed by one thread at a time.
-_alone = threading.Lock()
+_alone = threading.RLock()
 
 
 @contextmanager
-def _unlimited() -> Iterator[None]:
+def unlimited() -> Iterator[None]:
     """Without Pillow's limit on pixels, and without its warnings of metadata that are damaged."""
     with _alone, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,6 +29,12 @@ def _unlimited() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def knows(start: bytes) -> bool:
+    """Whether a file that begins so is of a kind that Pillow reads, damaged or not."""
+    Image.init()
+    return any(accept and accept(start) is True for _, accept in Image.OPEN.values())
 
 
 @contextmanager
@@ -40,7 +46,7 @@ def opened(file: BinaryIO, page: int = 0) -> Iterator[Image.Image]:
     PIL.UnidentifiedImageError
         If Pillow knows no such kind of file.
     """
-    with _unlimited():
+    with unlimited():
         image = Image.open(file)
     with image:
         if page:
@@ -51,7 +57,7 @@ def opened(file: BinaryIO, page: int = 0) -> Iterator[Image.Image]:
 def orientation(image: Image.Image) -> int:
     """1..8, as EXIF numbers them; 1 where EXIF says nothing, or is damaged."""
     try:
-        with _unlimited():
+        with unlimited():
             return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # metadata that cannot be read are no reason to refuse a picture
         return 1

@@ -51,7 +51,8 @@ def decode(data: bytes) -> Decoded:
         if page.bitspersample >= 8 and _kind(page) in CHANNELS:
             decoded = _pixels(page)
         else:
-            with with_pillow.opened(io.BytesIO(data), page.index) as image:
+            # It reads the tags of a TIFF when they are asked for, and warns of them then.
+            with with_pillow.unlimited(), with_pillow.opened(io.BytesIO(data), page.index) as image:
                 decoded = with_pillow.decode(image)
     return replace(decoded, notes=notes)
 
