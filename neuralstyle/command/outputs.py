@@ -109,13 +109,15 @@ def check_outputs(outputs: Outputs, options: Namespace, inputs: Sequence[Path]) 
 
 def _check_names(files: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Make sure that no name is another's, or that of a file that is read."""
-    names = [path.resolve() for path in files]
     read = {path.resolve() for path in inputs}
-    for name in names:
-        if names.count(name) > 1:
+    names = set()
+    for path in files:
+        name = path.resolve()
+        if name in names:
             raise InputError(f"{name}: would be written twice; give each output a name of its own")
         if name in read:
             raise InputError(f"{name}: is read by this run and would be overwritten; name another output")
+        names.add(name)
 
 
 def check_resumed(outputs: Outputs, options: Namespace, written: Sequence[str] | None) -> None:
