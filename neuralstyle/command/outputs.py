@@ -2,6 +2,7 @@
 
 import shutil
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,8 +112,9 @@ def _check_names(files: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Make sure that no name is another's, or that of a file that is read."""
     names = [path.resolve() for path in files]
     read = {path.resolve() for path in inputs}
+    counts = Counter(names)  # a long run may have many thousand pictures on the way
     for name in names:
-        if names.count(name) > 1:
+        if counts[name] > 1:
             raise InputError(f"{name}: would be written twice; give each output a name of its own")
         if name in read:
             raise InputError(f"{name}: is read by this run and would be overwritten; name another output")
