@@ -52,14 +52,8 @@ def decode(data: bytes, suffix: str = "", at_least: tuple[int, int] | None = Non
         with with_pillow.opened(io.BytesIO(data)) as image:
             return with_pillow.decode(image, at_least)
     except UnidentifiedImageError:
-<<<<<<< HEAD
         if with_pillow.knows(start):
             raise
-=======
-        if start.startswith(kinds.PILLOWS_SIGNATURES):
-            # What Pillow cannot identify is damaged then: others print what they miss, and fail as well.
-            raise ValueError("it is damaged") from None
->>>>>>> readers
         return _decode_with_imageio(data, suffix)
 
 

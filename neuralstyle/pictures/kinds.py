@@ -9,9 +9,6 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-#: PNG, JPEG, GIF, BMP and WebP, which nobody reads better than Pillow.
-PILLOWS_SIGNATURES = (PNG_SIGNATURE[:4], b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
-
 #: A bare code stream, and one in a container (ISO/IEC 18181-2).
 JPEG_XL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 
