@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 
 from neuralstyle.files import InputError
-from neuralstyle.pictures.decoding import ORIENTATION
-from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.reading import picture_size, read_image
 from neuralstyle.pictures.sizes import SMALLEST_SIDE
 from neuralstyle.runs.film import Sound, find_ffmpeg
 
@@ -190,7 +189,8 @@ def is_pattern(path: str | Path) -> bool:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    kinds = Image.registered_extensions()
+    # What Pillow knows, and what the readers of pictures know beside it.
+    kinds = {*Image.registered_extensions(), ".jxl", ".heic", ".heif"}
     try:
         pictures = sorted(
             path
@@ -245,16 +245,10 @@ def _wanted_of(source: Path, numbers: Sequence[int], wanted: tuple[int | None, i
 
 
 def _common_size(pictures: Sequence[Path]) -> tuple[int, int]:
-    """The height and width that all pictures must have, from the first bytes of each."""
+    """The height and width that all pictures must have, from the header of each."""
     expected = None
     for path in pictures:
-        try:
-            with Image.open(path) as image:
-                width, height = image.size
-                turned = image.getexif().get(ORIENTATION, 1) >= 5
-        except OSError:
-            height, width, turned = *read_image(path).shape[:2], False
-        size = (width, height) if turned else (height, width)
+        size = picture_size(path)
         if expected is None:
             expected = size
             _check_smallest(path, size)
