@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from dataclasses import fields, replace
 
 import numpy as np
@@ -365,3 +366,10 @@ def test_whatever_else_differs_is_named(record, pictures, small_network, shipped
     assert difference(record, other(masks=[content])) == "other masks"
     assert difference(record, other(network=shipped_network)) == "another weight file"
     assert difference(record, other(options={"tile": 512})) == "tile None instead of 512"
+
+
+def test_a_name_that_is_no_utf8_comes_back_from_a_record(tmp_path):
+    record = {"program": "neuralstyle", "format": 1, "content": {"path": os.fsdecode(b"caf\xe9.jpg")}}
+    write_record(tmp_path / "a.json", record)
+    assert json.loads((tmp_path / "a.json").read_bytes().decode()) == record
+    assert json.loads(text_chunk(record)["neuralstyle"]) == record

@@ -154,9 +154,11 @@ def to_json(record: Record) -> str:
         If a number is NaN or infinite, which JSON cannot hold.
     """
     try:
-        return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise InputError(f"a record holds finite numbers only ({error})") from error
+    # A byte of a file's name that is no UTF-8 is a lone surrogate: spelled out, \udce9, JSON gives it back.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def text_chunk(record: Record) -> dict[str, str]:
