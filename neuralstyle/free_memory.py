@@ -1,9 +1,15 @@
 """How much memory this process may still take: the system's, its control groups', its own limit's."""
 
+import os
 import sys
 from pathlib import Path
 
 import psutil
+
+from neuralstyle.files import InputError
+
+#: The environment variable that stands above what the system says.
+OVERRIDE = "NEURALSTYLE_FREE_MEMORY"
 
 #: Assumed to be free where nothing says.
 _UNKNOWN = 4 * 2**30
@@ -26,8 +32,20 @@ def free_bytes() -> int:
     """The memory that this process can still have without swapping, in bytes.
 
     The least of what the system has (`psutil`), what is left of the limits of the control groups that the
-    process is in, and what is left of its own address space (``ulimit -v``).
+    process is in, and what is left of its own address space (``ulimit -v``); or what the environment
+    variable ``NEURALSTYLE_FREE_MEMORY`` says, in GB, where the user knows better.
+
+    Raises
+    ------
+    InputError
+        If that variable holds no number.
     """
+    said = os.environ.get(OVERRIDE)
+    if said:
+        try:
+            return int(float(said) * 1e9)
+        except (ValueError, OverflowError):
+            raise InputError(f"{OVERRIDE} is {said!r}; it must be a number of gigabytes") from None
     return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()]))
 
 

@@ -75,3 +75,18 @@ def test_the_loss_says_which_it_is(small_network):
         scene = scene_of(picture, picture)
         with open_loss(small_network, objective_of(RECIPE), scene, Machine(tile=tile)) as loss:
             assert loss.tile == expected
+
+
+def test_a_whole_picture_that_does_not_fit_is_refused_before_any_work(small_network, monkeypatch):
+    monkeypatch.setenv("NEURALSTYLE_FREE_MEMORY", "0.3")
+    picture = np.zeros((64, 64, 3), np.float32)
+    with pytest.raises(neuralstyle.InputError, match="GB are free; leave tile at auto"):
+        neuralstyle.loss_and_gradient(picture, picture, picture, RECIPE, small_network)
+
+
+def test_what_the_user_says_is_free_stands_above_what_the_system_says(monkeypatch):
+    monkeypatch.setenv("NEURALSTYLE_FREE_MEMORY", "1.5")
+    assert free_bytes() == 1.5e9
+    monkeypatch.setenv("NEURALSTYLE_FREE_MEMORY", "plenty")
+    with pytest.raises(neuralstyle.InputError, match="NEURALSTYLE_FREE_MEMORY is 'plenty'"):
+        free_bytes()

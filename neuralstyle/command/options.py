@@ -320,6 +320,12 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         metavar="N|auto|none",
         help="compute in tiles of N pixels, with the same result; auto: where memory is short; default: auto",
     )
+    add(
+        "--free-memory",
+        type=float,
+        metavar="GB",
+        help="count on so much memory, whatever the system says is free; default: ask the system",
+    )
     add("--threads", type=int, metavar="N", help="threads to compute with; default: one per core")
     add("--device", metavar="NAME", help="cpu, gpu or such as /GPU:1; default: a GPU where there is one")
 

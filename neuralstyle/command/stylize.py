@@ -3,6 +3,7 @@
 Nothing here imports TensorFlow before the options, the pictures and the weights have been found good.
 """
 
+import os
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,8 @@ from neuralstyle.command.outputs import (
 )
 from neuralstyle.command.recipe import recipe_from
 from neuralstyle.command.terminal import quiet_import, tell
-from neuralstyle.files import InputError
+from neuralstyle.files import InputError, require
+from neuralstyle.free_memory import OVERRIDE
 from neuralstyle.recipes import Recipe, check_styles, stages
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ _SECONDS_BETWEEN_SAVES = 20.0
 def main(arguments: Sequence[str]) -> int:
     """Repaint a picture by a recipe, or in one pass by a network; the exit status."""
     options = parser().parse_args(arguments)
+    if options.free_memory is not None:
+        require(options.free_memory > 0, "free_memory", options.free_memory, "greater than 0")
+        os.environ[OVERRIDE] = str(options.free_memory)
     # Imported only now, so that --help need not wait for the libraries that read pictures.
     from neuralstyle.command import feedforward
 
@@ -130,6 +135,8 @@ def _stylize(request: _Request) -> int:
     check_snapshots(outputs, options, recipe, request.files)
     network = _network(request)
     job, record = _job(request, network)
+    from tensorflow.errors import ResourceExhaustedError
+
     from neuralstyle import transfer
     from neuralstyle.preparation import result_size
     from neuralstyle.runs.interrupts import StopWatch
@@ -143,7 +150,12 @@ def _stylize(request: _Request) -> int:
     with ExitStack() as stack:
         watchers = _watchers(stack, request, outputs, record, resume, size)
         watchers.append(stack.enter_context(StopWatch(stop, last)))
-        result = transfer.run(job, watchers, resume, stop)
+        try:
+            result = transfer.run(job, watchers, resume, stop)
+        except (MemoryError, ResourceExhaustedError) as error:
+            raise InputError(
+                "the memory ran out; --tile 512 takes less, and what was saved so far goes on with --resume"
+            ) from error
     return _write(request, outputs, record, result)
 
 

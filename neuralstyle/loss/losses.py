@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, held, new_graph, open_session
-from neuralstyle.loss.memory import choose_style_tile, choose_tile
+from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
 from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
@@ -225,6 +225,8 @@ def open_loss(
         If the network has no such layer, or the objective does not go with tiles.
     """
     tile = choose_tile(network, objective, *scene.content.shape[:2], machine.tile, reserved)
+    if machine.tile is None or objective.normalize_gradients:
+        check_whole_fits(network, objective, *scene.content.shape[:2], reserved)
     style_tiles = [
         choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile)
         for style in scene.styles

@@ -144,6 +144,28 @@ def choose_tile(
     return _largest_tile(network, layers, free, graph_bytes)
 
 
+def check_whole_fits(
+    network: Network, objective: Objective, height: int, width: int, reserved: int = 0
+) -> None:
+    """Find out, before any work starts, whether the loss of a whole picture fits into what is free.
+
+    Parameters are those of `choose_tile`.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    needed = graph_bytes(network, objective.layers, height, width) + reserved
+    free = free_bytes()
+    if needed > free:
+        raise InputError(
+            f"{width}×{height} pixels take {needed / 1e9:.1f} GB as a whole, {free / 1e9:.1f} GB are free; "
+            "leave tile at auto, give it a number, or say with free_memory how much there is",
+            fields=("tile", "free_memory"),
+        )
+
+
 def choose_style_tile(
     network: Network, layers: tuple[str, ...], height: int, width: int, tile: int | str | None
 ) -> int | None:
