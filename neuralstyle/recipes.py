@@ -158,7 +158,7 @@ class Recipe:
     def __post_init__(self) -> None:
         check_recipe(self)
 
-    def in_force(self) -> "Recipe":
+    def with_listing(self) -> "Recipe":
         """The recipe with the listing's own fields put in where `as_published` asks for them."""
         return replace(self, **self.listing) if self.as_published else self
 

@@ -179,7 +179,7 @@ def run(
     InputError
         If the recipe does not go with the pictures or the network, or the loss stops being a number.
     """
-    recipe = job.recipe.in_force()
+    recipe = job.recipe.with_listing()
     network = network_for(recipe, job.network)
     height, width = job.scene.content.shape[:2]
     sizes = [content_size(stage, height, width) for stage in stages(recipe)]

@@ -179,7 +179,7 @@ def test_luminance_only_keeps_the_contents_colours():
 
 
 def test_what_is_said_stands_above_the_mistakes_of_the_listing():
-    found = recipe("--as-published", "--tv-formula", "absolute").in_force()
+    found = recipe("--as-published", "--tv-formula", "absolute").with_listing()
     assert (found.tv_formula, found.style_range) == ("absolute", 1.0)
 
 

@@ -101,7 +101,7 @@ def test_what_cannot_be_is_refused(changed, expected):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_listing_can_be_put_in_force(name):
-    recipe = replace(RECIPES[name], as_published=True).in_force()
+    recipe = replace(RECIPES[name], as_published=True).with_listing()
     assert {field: getattr(recipe, field) for field in recipe.listing} == RECIPES[name].listing
 
 

@@ -4,9 +4,9 @@ import shutil
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from neuralstyle.command.options import spelled
 from neuralstyle.files import InputError, beside, check_writable
 from neuralstyle.recipes import Recipe, stages
 
@@ -110,9 +110,10 @@ def check_outputs(outputs: Outputs, options: Namespace, inputs: Sequence[Path]) 
 def _check_names(files: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Make sure that no name is another's, or that of a file that is read."""
     read = {path.resolve() for path in inputs}
+    folder_of = cache(Path.resolve)  # a long run has thousands of pictures in one folder
     names = set()
     for path in files:
-        name = path.resolve()
+        name = path.resolve() if path.is_symlink() else folder_of(path.parent) / path.name
         if name in names:
             raise InputError(f"{name}: would be written twice; give each output a name of its own")
         if name in read:
@@ -157,14 +158,11 @@ def check_snapshots(outputs: Outputs, options: Namespace, recipe: Recipe, inputs
     Raises
     ------
     InputError
-        If it is not said how often, or as `check_outputs`.
+        As `check_outputs`.
     """
     from neuralstyle.pictures.writing import check_output
     from neuralstyle.runs.saving import snapshot_path
 
-    for name in ("checkpoint_output", "timelapse"):
-        if getattr(options, name) and recipe.checkpoint_every is None:
-            raise InputError(f"{spelled(name)}: say with --checkpoint-iterations N how often")
     if not outputs.snapshots:
         return
     first, paths = 0, []

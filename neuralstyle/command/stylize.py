@@ -144,7 +144,7 @@ def _stylize(request: _Request) -> int:
     resume = _resumed(outputs, options, record)
     if resume:
         record = repeating.resumed(record, resume.record, resume.iteration)
-    size = result_size(recipe.in_force(), *job.scene.content.shape[:2])
+    size = result_size(recipe.with_listing(), *job.scene.content.shape[:2])
     check_room(outputs.picture, *size, options.bits)
     stop = threading.Event()
     with ExitStack() as stack:

@@ -137,7 +137,7 @@ class Perception:
 
     def losses(self, photographs: tf.Tensor, pictures: tf.Tensor, machine: Machine | None) -> Losses:
         """Build `perceptual_losses` in the default graph."""
-        recipe = self.recipe.in_force()
+        recipe = self.recipe.with_listing()
         network = network_for(recipe, self.network)
         targets = style_targets(network, recipe, self.style, pictures.shape[1], machine)
         return perceptual_losses(network, recipe, targets, photographs, pictures)

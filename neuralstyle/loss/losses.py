@@ -300,7 +300,7 @@ def loss_and_gradient(
     if isinstance(recipe, Objective):
         objective = recipe
     else:
-        recipe = find_recipe(recipe).in_force()
+        recipe = find_recipe(recipe).with_listing()
         objective = objective_of(recipe, len(scene.styles))
         network, scene = network_for(recipe, network), in_range(recipe, scene)
     with open_loss(network, objective, fit_masks(scene), Machine(tile=tile)) as loss:

@@ -48,7 +48,7 @@ def make_record(
     Parameters
     ----------
     recipe : Recipe
-        As it was asked for, before `Recipe.in_force`.
+        As it was asked for, before `Recipe.with_listing`.
     content : Picture, ndarray or path
         A path is kept as it is given, and found again from the same folder only. Of an array only its
         hash is kept.

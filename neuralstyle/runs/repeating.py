@@ -103,12 +103,14 @@ def difference(before: Record, now: Record, ignoring: Sequence[str] = ()) -> str
         A phrase such as "style_weight 500.0 instead of 300.0", `before` first; None where there is no
         difference.
     """
-    old, new = recipe_from_record(before), recipe_from_record(now)
+    # What the listing says counts where it is followed, and then as the fields that it sets.
+    old, new = (recipe_from_record(record).with_listing() for record in (before, now))
+    # A file to start from is compared by what it holds.
+    ignoring = (*ignoring, "listing", *(("start",) if before["start"] and now["start"] else ()))
     values = [
         (field.name, getattr(old, field.name), getattr(new, field.name))
         for field in fields(Recipe)
-        # A file to start from is compared by what it holds.
-        if field.name not in ignoring and not (field.name == "start" and before["start"] and now["start"])
+        if field.name not in ignoring
     ]
     values.append(("seed", before["seed"], now["seed"]))
     options = {**before["options"], **now["options"]}
