@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuralstyle.files import InputError
+from neuralstyle.graphs import Machine
 from neuralstyle.networks import Network
 from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
@@ -73,10 +74,10 @@ def scene_of(content: AnyPicture, styles: AnyPicture | Style | Sequence[AnyPictu
     )
 
 
-def network_for(recipe: Recipe, network: Network) -> Network:
+def network_for(recipe: Recipe, network: Network, machine: Machine | None = None) -> Network:
     """The network as a recipe computes with it: how it pools, and normalised or mirrored where it says so."""
     if recipe.normalized_network:
-        network = normalized_network(network)
+        network = normalized_network(network, machine=machine)
     if recipe.transpose_kernels:
         network = network.transposed()
     return replace(network, pooling=recipe.pooling, padding=recipe.padding)

@@ -180,7 +180,7 @@ def run(
         If the recipe does not go with the pictures or the network, or the loss stops being a number.
     """
     recipe = job.recipe.with_listing()
-    network = network_for(recipe, job.network)
+    network = network_for(recipe, job.network, job.machine)
     height, width = job.scene.content.shape[:2]
     sizes = [content_size(stage, height, width) for stage in stages(recipe)]
     check_optimizer_fits(recipe.optimizer, *max(sizes))

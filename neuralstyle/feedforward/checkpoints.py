@@ -15,8 +15,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -32,6 +32,7 @@ from neuralstyle.feedforward.transform import (
 )
 from neuralstyle.files import InputError, check_writable, replacing
 from neuralstyle.networks import weights_folder
+from neuralstyle.networks.tf_slim import plain_name
 
 #: In front of the names of our own checkpoints' variables.
 PREFIX = "transform/"
@@ -128,32 +129,6 @@ def _names(stored: dict[str, list[int]]) -> dict[str, str]:
     if any(name.startswith(PREFIX) for name in stored):
         return OWN_NAMES
     return HWALSUKLEE_NAMES if "conv1/weight" in stored else PUBLISHED_NAMES
-
-
-@contextmanager
-def plain_name(path: Path) -> Iterator[str]:
-    """The name of a checkpoint for TensorFlow to read, in which it sees no pattern.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-
-    Yields
-    ------
-    str
-        The path itself, or that of links to its files, or of copies where there are no links.
-    """
-    if not any(character in str(path) for character in "[]*?\\"):
-        yield str(path)
-        return
-    with tempfile.TemporaryDirectory(prefix="neuralstyle-") as folder:
-        for file in _files(path):
-            link = Path(folder) / f"checkpoint{file.name[len(path.name) :]}"
-            try:
-                os.symlink(file.resolve(), link)
-            except OSError:  # Windows lets not everyone make links
-                shutil.copyfile(file, link)
-        yield f"{folder}/checkpoint"
 
 
 def _files(path: Path) -> list[Path]:

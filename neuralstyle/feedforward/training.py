@@ -18,7 +18,6 @@ from neuralstyle.feedforward.checkpoints import (
     OWN_NAMES,
     STATE_SUFFIX,
     name_latest,
-    plain_name,
     write_checkpoint,
 )
 from neuralstyle.feedforward.crops import Crops
@@ -30,6 +29,7 @@ from neuralstyle.loss.objectives import Piece
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network, vgg
+from neuralstyle.networks.tf_slim import plain_name
 from neuralstyle.preparation import Scene, Style, in_range, network_for
 from neuralstyle.recipes import Recipe
 

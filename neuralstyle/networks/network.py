@@ -1,5 +1,6 @@
 """A network as plain data: an ordered list of layers and the mean pixel. No TensorFlow here."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,6 +100,17 @@ class Network:
     def convolutions(self) -> tuple[Layer, ...]:
         """The layers that have a kernel, fully connected ones among them, in order."""
         return tuple(layer for layer in self.layers if layer.kind == "convolution")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal: of its file, or of its numbers where it was read from none."""
+        if self.sha256:
+            return self.sha256
+        digest = hashlib.sha256(self.mean_pixel.tobytes())
+        for layer in self.convolutions:
+            digest.update(layer.kernel.tobytes())
+            digest.update(layer.bias.tobytes())
+        return digest.hexdigest()
 
     def up_to(self, names: Iterable[str]) -> tuple[Layer, ...]:
         """The layers from the first to the deepest of those named.

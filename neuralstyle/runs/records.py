@@ -90,7 +90,7 @@ def make_record(
         "start": None if recipe.start in _NO_FILE else _describe(recipe.start),
         "network": {
             "name": network.path.name if network.path else None,
-            "sha256": hash_file(network.path) if network.path else hash_network(network),
+            "sha256": network.digest,
         },
         "options": encode(options or {}),
         "versions": {
@@ -290,13 +290,4 @@ def hash_file(path: str | Path) -> str:
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return digest.hexdigest()
-
-
-def hash_network(network: Network) -> str:
-    """SHA-256 of a network's numbers, in hexadecimal."""
-    digest = hashlib.sha256(network.mean_pixel.tobytes())
-    for layer in network.convolutions:
-        digest.update(layer.kernel.tobytes())
-        digest.update(layer.bias.tobytes())
     return digest.hexdigest()

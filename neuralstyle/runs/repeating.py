@@ -8,7 +8,7 @@ from neuralstyle.files import InputError
 from neuralstyle.networks import Network
 from neuralstyle.optimizers import LBFGS
 from neuralstyle.recipes import Recipe
-from neuralstyle.runs.records import Record, hash_file, hash_network, recipe_from_record
+from neuralstyle.runs.records import Record, hash_file, recipe_from_record
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def check_network(record: Record, network: Network) -> None:
         If its file holds other weights.
     """
     entry = record["network"]
-    found = hash_file(network.path) if network.path else hash_network(network)
+    found = network.digest
     if found != entry["sha256"]:
         raise InputError(
             f"{network.path or 'the network'}: other weights than the record's; name with --network the file "
