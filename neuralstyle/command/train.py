@@ -64,7 +64,7 @@ def settings(
     return {
         "a --style of SHA-256": None if style is None else hashlib.sha256(style).hexdigest()[:12],
         "pictures whose names have SHA-256": hashlib.sha256(names.encode()).hexdigest()[:12],
-        "a --network of SHA-256": perception and network_hash(perception.network)[:12],
+        "a --network of SHA-256": perception and perception.network.digest[:12],
         "--recipe": options.recipe or DEFAULT_RECIPE,
         **{option(name): getattr(options, name) for name in ("batch", "crop", "width", "held_out", "seed")},
         **{option(name): getattr(recipe, name) for name in ("content_weight", "style_weight", "tv_weight")},
