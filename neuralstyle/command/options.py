@@ -205,7 +205,11 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
 
 def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--optimizer", choices=("adam", "gradient-descent", "lbfgs"), help="how the picture is improved")
+    add(
+        "--optimizer",
+        choices=("adam", "gradient-descent", "lbfgs", "preconditioned-lbfgs"),
+        help="how the picture is improved; lbfgs is SciPy's, preconditioned-lbfgs this program's own",
+    )
     add("--learning-rate", type=float, metavar="R", help="size of a step of Adam or gradient descent")
     add("--beta1", type=float, metavar="B", help="Adam's decay of the mean gradient")
     add("--beta2", type=float, metavar="B", help="Adam's decay of the mean squared gradient")
@@ -213,7 +217,19 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add("--decay-rate", type=float, metavar="R", help="factor of the learning rate over --decay-steps steps")
     add("--decay-steps", type=int, metavar="N", help="steps over which --decay-rate is reached")
     add("--memory", type=int, metavar="N", help="how many past steps L-BFGS remembers")
-    add("--restart", type=int, metavar="N", help="evaluations after which L-BFGS starts afresh")
+    add("--restart", type=int, metavar="N", help="evaluations after which SciPy's L-BFGS starts afresh")
+    add(
+        "--exponent",
+        type=float,
+        metavar="P",
+        help="how much more preconditioned L-BFGS moves low frequencies than high ones; 0: as much",
+    )
+    add(
+        "--corner-frequency",
+        type=float,
+        metavar="F",
+        help="cycles per pixel below which it moves all frequencies alike",
+    )
     add(
         "--initial",
         "--init",

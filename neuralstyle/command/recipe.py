@@ -7,15 +7,21 @@ from pathlib import Path
 
 from neuralstyle.command.options import DEFAULT_RECIPE, parser, spelled
 from neuralstyle.files import InputError, require
-from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
+from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, PreconditionedLBFGS
 from neuralstyle.recipes import Recipe, find_recipe, layer_weights, layers_in_use
 
-_OPTIMIZERS = {"adam": Adam, "gradient-descent": GradientDescent, "lbfgs": LBFGS}
+_OPTIMIZERS = {
+    "adam": Adam,
+    "gradient-descent": GradientDescent,
+    "lbfgs": LBFGS,
+    "preconditioned-lbfgs": PreconditionedLBFGS,
+}
 
 #: Options that set a field of the optimiser.
 _OPTIMIZER_OPTIONS = (
     *("learning_rate", "beta1", "beta2", "epsilon"),
     *("decay_rate", "decay_steps", "memory", "restart"),
+    *("exponent", "corner_frequency"),
 )
 
 #: A coarse scale that a size of the result would make smaller than this is left out: nobody asked for it,
