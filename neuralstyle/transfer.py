@@ -189,7 +189,7 @@ def run(
     for scale, stage in enumerate(stages(recipe)):
         if resume and scale < resume.scale:
             continue
-        here = resume if resume and scale == resume.scale else None
+        own_state = resume if resume and scale == resume.scale else None
         try:
             prepared = prepare(stage, network, job.scene, job.seed, picture)
             objective = job.objective or objective_of(stage, len(job.scene.styles))
@@ -204,8 +204,8 @@ def run(
             if picture is not None and progress.stop.is_set():  # while the targets were measured
                 interrupted = True
                 break
-            current = _Stage(progress, scale, stage, prepared.colours, here)
-            start = here.picture if here else prepared.start / np.float32(stage.unit)
+            current = _Stage(progress, scale, stage, prepared.colours, own_state)
+            start = own_state.picture if own_state else prepared.start / np.float32(stage.unit)
             del prepared  # large pictures are not kept for nothing while the optimiser works
             interrupted = current.optimize(loss, start)
             tile = loss.tile

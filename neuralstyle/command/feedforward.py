@@ -52,7 +52,7 @@ TAKEN = (
 )
 
 
-def wanted(options: Namespace) -> str | None:
+def network_kind(options: Namespace) -> str | None:
     """The kind of network that the options ask for, or the record that they name; None for a recipe.
 
     Options that a record holds and that are not given otherwise are put among the options.
@@ -113,7 +113,7 @@ def render(kind: str, options: Namespace) -> int:
     kind : str
         One of `KINDS`.
     options : argparse.Namespace
-        As `wanted` left them.
+        As `network_kind` left them.
 
     Returns
     -------

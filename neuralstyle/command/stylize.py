@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     # Imported only now, so that --help need not wait for the libraries that read pictures.
     from neuralstyle.command import feedforward
 
-    kind = feedforward.wanted(options)
+    kind = feedforward.network_kind(options)
     return feedforward.render(kind, options) if kind else _stylize(_request(options, arguments))
 
 

@@ -82,9 +82,9 @@ def perceptual_losses(
         "total", "content", "style" and "tv", weights included: N losses each, one a picture.
     """
     batch = pictures.shape[0]
-    wanted = objective_of(recipe)
+    objective = objective_of(recipe)
     features = vgg.build(network, pictures, targets.sizes)
-    content = vgg.build(network, photographs, wanted.content_layers) if wanted.content_layers else {}
+    content = vgg.build(network, photographs, objective.content_layers) if objective.content_layers else {}
 
     # The derivative of a split is one copy, that of a slice is an array of zeros for every picture.
     def each(tensors: Mapping[str, tf.Tensor]) -> list[dict[str, tf.Tensor]]:
@@ -92,8 +92,8 @@ def perceptual_losses(
         return [{layer: part[index] for layer, part in parts.items()} for index in range(batch)]
 
     losses = [
-        wanted.losses(
-            wanted.statistics(
+        objective.losses(
+            objective.statistics(
                 Piece(
                     pixels=pixels,
                     height=targets.height,

@@ -171,9 +171,9 @@ def _content_activations(
         layer: np.empty(shape, np.float32) if tile is None else OnDisk(shape)
         for layer, shape in given.network.sizes(height, width, layers).items()
     }
-    wanted = {layer: given.features[layer] for layer in activations}
+    chosen = {layer: given.features[layer] for layer in activations}
     for piece in cut(given.network, height, width, layers, tile):
-        for layer, values in session.run(wanted, given.feed(content, piece)).items():
+        for layer, values in session.run(chosen, given.feed(content, piece)).items():
             activations[layer][piece.owned[layer].slices] = values[0]
     return activations
 

@@ -185,8 +185,8 @@ def style(
             divisor, style_divisor, factor = formula_of(counts)
             share = 1.0 if target.masks is None else float((target.masks[layer] ** 2).mean())
             gram = sums[name(target.masks is not None)] / (divisor * share)
-            wanted = target.grams[layer] / (style_divisor * target.shares[layer])
-            return factor * tf.reduce_sum(tf.math.squared_difference(gram, wanted))
+            style_gram = target.grams[layer] / (style_divisor * target.shares[layer])
+            return factor * tf.reduce_sum(tf.math.squared_difference(gram, style_gram))
 
         return Term("style", weight, statistics, value, (), (layer,), normalize_gradients)
 
