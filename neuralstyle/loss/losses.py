@@ -1,6 +1,6 @@
 """The loss of a picture and its gradient: an objective on the picture's own graph, whole or tile by tile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_
 from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
-from neuralstyle.loss.tiles import TileInput, cut
+from neuralstyle.loss.tiles import Tile, TileInput, cut
 from neuralstyle.networks import Network, load_network, vgg
 from neuralstyle.pictures.reading import AnyPicture, as_image
 from neuralstyle.preparation import Scene, Style, fit_masks, in_range, network_for, scene_of
@@ -67,7 +67,12 @@ class WholeLoss:
                     }
                     for index, style in enumerate(targets.styles)
                 ],
+                beside={
+                    name: held(np.zeros((targets.height, targets.width, channels), np.float32), f"beside_{i}")
+                    for i, (name, channels) in enumerate(objective.beside.items())
+                },
             )
+            self._piece, self._given = piece, {}
             with tf.name_scope("statistics"):
                 sums = objective.statistics(piece)
             with tf.name_scope("losses"):
@@ -81,16 +86,34 @@ class WholeLoss:
     def __exit__(self, *exception: object) -> None:
         self._session.close()
 
+    def compare_with(self, content: np.ndarray, beside: Mapping[str, np.ndarray]) -> None:
+        """Take another content picture of the same size, as the frames of a film have one each.
+
+        Parameters
+        ----------
+        content : ndarray
+            H×W×3, float32, RGB, 0..255.
+        beside : mapping of str to ndarray
+            What the objective compares pixels with (`Objective.beside`), float32 H×W×C; 0 until it is given.
+        """
+        wanted = {layer: self._piece.features[layer] for layer in self._piece.content}
+        measured = self._session.run(wanted, {self._picture: content})
+        # Fed in the place of what the graph holds: that is copied at every evaluation, in a thousandth of
+        # the time that the evaluation takes.
+        self._given = {self._piece.content[layer]: values for layer, values in measured.items()}
+        self._given |= {self._piece.beside[name]: array for name, array in beside.items()}
+
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; no gradient is computed."""
-        return _floats(self._session.run(self._losses, {self._picture: picture}))
+        return _floats(self._session.run(self._losses, {self._picture: picture} | self._given))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """The losses of a picture and the derivative of the total with respect to its pixel values.
 
         Both come from one run of the graph.
         """
-        losses, gradient = self._session.run([self._losses, self._gradient], {self._picture: picture})
+        feed = {self._picture: picture} | self._given
+        losses, gradient = self._session.run([self._losses, self._gradient], feed)
         return _floats(losses), gradient
 
 
@@ -129,6 +152,11 @@ class TiledLoss:
             )
         self.tile = machine.tile
         self._tiles = cut(network, targets.height, targets.width, targets.sizes, self.tile)
+        self._content = targets.content
+        self._beside = {
+            name: np.broadcast_to(np.float32(0), (targets.height, targets.width, channels))
+            for name, channels in objective.beside.items()
+        }
         with new_graph(machine) as self.graph:
             with tf.name_scope("network"):
                 self._input = TileInput(network, targets.sizes)
@@ -147,7 +175,12 @@ class TiledLoss:
                     )
                     for style in targets.styles
                 ],
+                beside={
+                    name: tf.compat.v1.placeholder(tf.float32, (None, None, channels))
+                    for name, channels in objective.beside.items()
+                },
             )
+            self._piece = piece
             with tf.name_scope("statistics"):
                 self._statistics = objective.statistics(piece)
             self._sums = {
@@ -169,11 +202,23 @@ class TiledLoss:
     def __exit__(self, *exception: object) -> None:
         self._session.close()
 
+    def compare_with(self, content: np.ndarray, beside: Mapping[str, np.ndarray]) -> None:
+        """As `WholeLoss.compare_with`."""
+        wanted = {layer: self._input.features[layer] for layer in self._content}
+        for tile in self._tiles if wanted else ():
+            for layer, values in self._session.run(wanted, self._input.feed(content, tile)).items():
+                self._content[layer][tile.owned[layer].slices] = values[0]
+        self._beside = self._beside | dict(beside)
+
+    def _feed(self, picture: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
+        beside = {self._piece.beside[name]: array[tile.pixels.slices] for name, array in self._beside.items()}
+        return self._input.feed(picture, tile) | beside
+
     def _add_up(self, picture: np.ndarray) -> dict[tf.Tensor, np.ndarray]:
         """The first pass: the sums of the whole picture, for the placeholders that take them."""
         sums = {name: np.zeros(given.shape, np.float64) for name, given in self._sums.items()}
         for tile in self._tiles:
-            found = self._session.run(self._statistics, self._input.feed(picture, tile))
+            found = self._session.run(self._statistics, self._feed(picture, tile))
             for name, value in found.items():
                 sums[name] += value
         return {self._sums[name]: value for name, value in sums.items()}
@@ -188,7 +233,7 @@ class TiledLoss:
         slopes = dict(zip(self._given_slopes, slopes, strict=True))
         gradient = np.zeros_like(picture)
         for tile in self._tiles:
-            feed = self._input.feed(picture, tile) | slopes
+            feed = self._feed(picture, tile) | slopes
             gradient[tile.region.slices] += self._session.run(self._region_gradient, feed)
         return _floats(losses), gradient
 

@@ -16,7 +16,7 @@ Objectives add and scale::
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import tensorflow as tf
 
@@ -43,6 +43,8 @@ class Piece:
     masks : sequence of (mapping of str to tf.Tensor, or None)
         For each style, layer to how much of the style is wanted at each of those positions,
         1×h×w×1, 0..1; None for everywhere.
+    beside : mapping of str to tf.Tensor
+        What terms compare the pixels with, by name: height×width×C, at the piece's own pixels.
     """
 
     pixels: tf.Tensor
@@ -51,6 +53,7 @@ class Piece:
     features: Mapping[str, tf.Tensor]
     content: Mapping[str, tf.Tensor]
     masks: Sequence[Mapping[str, tf.Tensor] | None]
+    beside: Mapping[str, tf.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Term:
         Gram matrices. The generated picture's activations are there for both.
     normalize_gradients : bool
         Whether its gradient is scaled as `_normalized` does it.
+    beside : mapping of str to int
+        The arrays of the picture's height and width that it compares the pixels with, and their channels.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Term:
     content_layers: tuple[str, ...] = ()
     style_layers: tuple[str, ...] = ()
     normalize_gradients: bool = False
+    beside: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,11 @@ class Objective:
     def layers(self) -> tuple[str, ...]:
         """All the layers that the network has to be run up to."""
         return self.content_layers + self.style_layers
+
+    @property
+    def beside(self) -> dict[str, int]:
+        """The arrays that pixels are compared with, and their channels."""
+        return {name: channels for term in self.terms for name, channels in term.beside.items()}
 
     @property
     def normalize_gradients(self) -> bool:

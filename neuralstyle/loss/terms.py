@@ -300,6 +300,63 @@ def total_variation(formula: str = "mean-squares", unit: float = 1.0) -> Objecti
     return Objective((Term("tv", 1.0, lambda piece: sums_of(piece, unit), value),), ("tv",))
 
 
+# --- temporal ---------------------------------------------------------------------------------------
+
+
+#: From the trust h×w×1 and the squares (x − ω)² h×w×3 of a piece the sums that a formula needs, and from
+#: those its value, which is then divided by the number of pixels and channels.
+TEMPORAL_FORMULAS: dict[str, tuple[Callable, Callable]] = {
+    # Σ c (x − ω)²: Ruder, Dosovitskiy & Brox 2016, equation 7; artistic-videos (WeightedContentLoss)
+    "masked": (lambda trust, squares: [trust * squares], lambda masked: masked),
+    # Σ c · ½ Σ (x − ω)²: neural-style-tf (temporal_loss), where the trust masks nothing
+    "product": (lambda trust, squares: [3 * trust, squares], lambda trust, squares: trust * squares / 2),
+}
+
+
+def temporal(offsets: Sequence[int] = (1,), formula: str = "masked", unit: float = 1.0) -> Objective:
+    """How far a film's frame is from earlier ones, warped to where their things are now.
+
+    Parameters
+    ----------
+    offsets : sequence of int
+        How many frames earlier each of them is. For each offset j the loss is given, beside the content
+        (`WholeLoss.compare_with`), the arrays "warped j", H×W×3, 0..255, and "trust j", H×W×1, 0..1.
+    formula : str
+        A key of `TEMPORAL_FORMULAS`.
+    unit : float
+        As for `total_variation`.
+
+    Returns
+    -------
+    Objective
+        Σ over offsets of the formula's sums / (H · W · 3).
+
+    Raises
+    ------
+    InputError
+        If there is no such formula.
+    """
+    summands_of, value_of = _formula(TEMPORAL_FORMULAS, formula, "temporal")
+
+    def term(offset: int) -> Term:
+        name = f"temporal {offset}"
+
+        def statistics(piece: Piece) -> Sums:
+            pixels = piece.pixels[: piece.height, : piece.width]
+            squares = tf.math.squared_difference(pixels, piece.beside[f"warped {offset}"]) / unit**2
+            summands = summands_of(piece.beside[f"trust {offset}"], squares)
+            return {f"{name} {index}": tf.reduce_sum(summand) for index, summand in enumerate(summands)}
+
+        def value(sums: Sums, targets: Targets) -> tf.Tensor:
+            own = [sum_ for key, sum_ in sums.items() if key.startswith(f"{name} ")]
+            return value_of(*own) / (targets.height * targets.width * 3)
+
+        beside = {f"warped {offset}": 3, f"trust {offset}": 1}
+        return Term("temporal", 1.0, statistics, value, beside=beside)
+
+    return Objective(tuple(term(offset) for offset in offsets), ("temporal",))
+
+
 # --- a recipe's -------------------------------------------------------------------------------------
 
 
