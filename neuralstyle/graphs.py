@@ -1,6 +1,7 @@
 """TensorFlow in graph mode: arrays that a graph holds, the session that runs it, and on what."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +28,17 @@ class Machine:
     tile : int, "auto" or None
         The longest side of a tile in pixels; None takes pictures whole; "auto" takes them whole where
         they fit into the memory that is free, and in tiles otherwise. The result is the same.
+    fast_math : bool
+        Whether a GPU may round the factors of its products to TensorFloat-32, with 10 bits of the 23.
+    deterministic : bool
+        Whether a GPU computes the same bits every time, at the price of its fastest operations.
     """
 
     threads: int | None = None
     device: str | None = None
     tile: int | str | None = "auto"
+    fast_math: bool = False
+    deterministic: bool = False
 
 
 def _device_name(device: str) -> str:
@@ -118,6 +125,28 @@ def held(array: np.ndarray, name: str) -> tf.Tensor:
     return variable.read_value()
 
 
+def session_config(machine: Machine) -> tf.compat.v1.ConfigProto:
+    """How a session on a machine is configured.
+
+    One operation at a time, each on all cores: a VGG is a chain, and two of its convolutions at once only
+    fight over the caches (0.47 s against 0.55 s an iteration on two cores). Memory of a GPU is taken as it
+    is needed, for others may use the card; where the CPU was asked for, none of it is.
+
+    Raises
+    ------
+    InputError
+        If the number of threads is not positive.
+    """
+    on_cpu = machine.device is not None and "cpu" in machine.device.lower()
+    return tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=thread_count(machine),
+        inter_op_parallelism_threads=1,
+        allow_soft_placement=True,  # what has no kernel on the device runs on the CPU
+        device_count={"GPU": 0} if on_cpu else {},
+        gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
+    )
+
+
 def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v1.Session:
     """Open a session on a graph and fill the arrays that the graph holds.
 
@@ -128,7 +157,7 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
     graph : tf.Graph
         A finished graph.
     machine : Machine, optional
-        For its threads; the device is the graph's own.
+        How it is computed; the device is the graph's own.
 
     Returns
     -------
@@ -139,17 +168,24 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
     ------
     InputError
         If the number of threads is not positive.
+
+    Warns
+    -----
+    UserWarning
+        If an earlier session of this process had another number of threads, which TensorFlow then keeps.
     """
-    threads = thread_count(machine or Machine())
-    # One operation at a time, each on all cores: a VGG is a chain, and two of its convolutions at once
-    # only fight over the caches (0.47 s against 0.55 s an iteration on two cores).
-    config = tf.compat.v1.ConfigProto(
-        intra_op_parallelism_threads=threads,
-        inter_op_parallelism_threads=1,
-        allow_soft_placement=True,  # what has no kernel on the device runs on the CPU
-    )
-    config.gpu_options.allow_growth = True
-    session = tf.compat.v1.Session(graph=graph, config=config)
+    machine = machine or Machine()
+    threads, first = thread_count(machine), _thread_pool(thread_count(machine))
+    if threads != first:
+        warnings.warn(
+            f"TensorFlow goes on with {first} threads, which this process began with, not {threads}",
+            stacklevel=2,
+        )
+    # Rounding to TensorFloat-32 would make tiles differ from whole pictures, and L-BFGS stop early.
+    tf.config.experimental.enable_tensor_float_32_execution(machine.fast_math)
+    if machine.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    session = tf.compat.v1.Session(graph=graph, config=session_config(machine))
     given = graph.get_collection(_HELD)
     session.run(
         [initializer for initializer, _, _ in given],
@@ -157,3 +193,37 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
     )
     graph.clear_collection(_HELD)
     return session
+
+
+_POOL: list[int] = []
+
+
+def _thread_pool(threads: int) -> int:
+    """How many threads TensorFlow's pool has: the process has one, and its first session decides."""
+    if not _POOL:
+        _POOL.append(threads)
+    return _POOL[0]
+
+
+def accelerator_bytes(machine: Machine) -> int | None:
+    """The memory that is free on the GPU that the graphs of a machine run on, in bytes.
+
+    Returns
+    -------
+    int or None
+        None where they run on the CPU.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus or (machine.device is not None and "cpu" in machine.device.lower()):
+        return None
+    # TensorFlow tells its own limit for each card, and what it has taken of it.
+    from tensorflow.python.client import device_lib
+
+    name = _device_name(machine.device or "gpu").upper()
+    limits = {
+        f"/GPU:{device.name.rsplit(':', 1)[-1]}": device.memory_limit
+        for device in device_lib.list_local_devices()
+        if device.device_type == "GPU"
+    }
+    used = tf.config.experimental.get_memory_info(name.lstrip("/"))["current"]
+    return limits[name] - used

@@ -344,6 +344,8 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     )
     add("--threads", type=int, metavar="N", help="threads to compute with; default: one per core")
     add("--device", metavar="NAME", help="cpu, gpu or such as /GPU:1; default: a GPU where there is one")
+    add("--fast-math", action="store_true", help="let a GPU round factors to 10 bits (TensorFloat-32)")
+    add("--deterministic", action="store_true", help="let a GPU compute the same bits every time, slower")
 
 
 def _tile(value: str) -> int | str | None:

@@ -190,7 +190,7 @@ def _job(request: _Request, network: "Network") -> "tuple[Job, Record]":
         from neuralstyle.runs import records
         from neuralstyle.transfer import Job
 
-    machine = Machine(options.threads, options.device, options.tile)
+    machine = Machine(options.threads, options.device, options.tile, options.fast_math, options.deterministic)
     record = records.make_record(
         recipe,
         content,

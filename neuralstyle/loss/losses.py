@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from neuralstyle.files import InputError
-from neuralstyle.graphs import Machine, held, new_graph, open_session
+from neuralstyle.free_memory import free_bytes
+from neuralstyle.graphs import Machine, accelerator_bytes, held, new_graph, open_session
+from neuralstyle.loss.fallback import WholeThenTiledLoss
 from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
 from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.targets import Targets, measure
@@ -17,6 +19,9 @@ from neuralstyle.networks import Network, load_network, vgg
 from neuralstyle.pictures.reading import AnyPicture, as_image
 from neuralstyle.preparation import Scene, Style, fit_masks, in_range, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
+
+#: The size of tiles where a card's memory runs out although the whole picture should have fitted.
+TILE_AFTER_ALL = 1024
 
 
 class WholeLoss:
@@ -244,7 +249,7 @@ def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
 
 def open_loss(
     network: Network, objective: Objective, scene: Scene, machine: Machine = Machine(), reserved: int = 0
-) -> WholeLoss | TiledLoss:
+) -> WholeLoss | TiledLoss | WholeThenTiledLoss:
     """Measure the targets of an objective, and open the loss of a picture of the content picture's size.
 
     Parameters
@@ -257,11 +262,11 @@ def open_loss(
         The pictures as the network is to see them, each with masks of its size.
     machine : Machine
     reserved : int
-        How many bytes of the free memory others will need, where the tile is "auto".
+        How many bytes of the system's free memory others will need: the optimiser.
 
     Returns
     -------
-    WholeLoss or TiledLoss
+    WholeLoss, TiledLoss or WholeThenTiledLoss
         A context manager.
 
     Raises
@@ -269,16 +274,26 @@ def open_loss(
     InputError
         If the network has no such layer, or the objective does not go with tiles.
     """
-    tile = choose_tile(network, objective, *scene.content.shape[:2], machine.tile, reserved)
+    size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
+    # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
+    free = free_bytes() - reserved if on_card is None else on_card
+    tile = choose_tile(network, objective, *size, machine.tile, free)
     if machine.tile is None or objective.normalize_gradients:
-        check_whole_fits(network, objective, *scene.content.shape[:2], reserved)
+        check_whole_fits(network, objective, *size, free)
     style_tiles = [
-        choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile)
+        choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile, free)
         for style in scene.styles
     ]
-    machine = replace(machine, tile=tile)
+    asked, machine = machine.tile, replace(machine, tile=tile)
     targets = measure(network, scene, objective.content_layers, objective.style_layers, machine, style_tiles)
-    return (WholeLoss if tile is None else TiledLoss)(network, objective, targets, machine)
+    if tile is not None:
+        return TiledLoss(network, objective, targets, machine)
+    whole = WholeLoss(network, objective, targets, machine)
+    if on_card is None or asked != "auto" or objective.normalize_gradients:
+        return whole
+    return WholeThenTiledLoss(
+        whole, lambda: TiledLoss(network, objective, targets, replace(machine, tile=TILE_AFTER_ALL))
+    )
 
 
 def loss_and_gradient(

@@ -104,7 +104,12 @@ def check_optimizer_fits(optimizer: Optimizer, height: int, width: int) -> None:
 
 
 def choose_tile(
-    network: Network, objective: Objective, height: int, width: int, tile: int | str | None, reserved: int = 0
+    network: Network,
+    objective: Objective,
+    height: int,
+    width: int,
+    tile: int | str | None,
+    free: int | None = None,
 ) -> int | None:
     """Decide whether the loss of a picture is computed whole or in tiles.
 
@@ -118,8 +123,8 @@ def choose_tile(
         What was asked for; a picture of one tile is taken whole. "auto" takes the picture whole where its
         graph fits into the memory that is free, and otherwise in tiles of 2048 pixels, or of 1024, 512 or
         256 where that does not fit. What does not go with tiles is taken whole.
-    reserved : int
-        How many bytes of the free memory others will need: the optimiser.
+    free : int, optional
+        How many bytes there are for the graph; default: what the system has free.
 
     Returns
     -------
@@ -137,7 +142,7 @@ def choose_tile(
         return None
     if tile != "auto":
         raise InputError(f"unknown tile {tile!r}; give a number of pixels, auto or none")
-    free = free_bytes() - reserved
+    free = free_bytes() if free is None else free
     layers = objective.layers
     if objective.normalize_gradients or graph_bytes(network, layers, height, width) <= free:
         return None
@@ -145,7 +150,7 @@ def choose_tile(
 
 
 def check_whole_fits(
-    network: Network, objective: Objective, height: int, width: int, reserved: int = 0
+    network: Network, objective: Objective, height: int, width: int, free: int | None = None
 ) -> None:
     """Find out, before any work starts, whether the loss of a whole picture fits into what is free.
 
@@ -156,8 +161,8 @@ def check_whole_fits(
     InputError
         If it does not.
     """
-    needed = graph_bytes(network, objective.layers, height, width) + reserved
-    free = free_bytes()
+    needed = graph_bytes(network, objective.layers, height, width)
+    free = free_bytes() if free is None else free
     if needed > free:
         raise InputError(
             f"{width}×{height} pixels take {needed / 1e9:.1f} GB as a whole, {free / 1e9:.1f} GB are free; "
@@ -167,7 +172,12 @@ def check_whole_fits(
 
 
 def choose_style_tile(
-    network: Network, layers: tuple[str, ...], height: int, width: int, tile: int | str | None
+    network: Network,
+    layers: tuple[str, ...],
+    height: int,
+    width: int,
+    tile: int | str | None,
+    free: int | None = None,
 ) -> int | None:
     """Decide whether a style picture, which is only run forward, is taken whole or in tiles.
 
@@ -175,7 +185,7 @@ def choose_style_tile(
     """
     if tile != "auto":
         return tile
-    free = free_bytes()
+    free = free_bytes() if free is None else free
     if forward_bytes(network, layers, height, width) <= free:
         return None
     return _largest_tile(network, layers, free, forward_bytes)
