@@ -7,6 +7,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from neuralstyle.files import InputError
+from neuralstyle.loss.memory import optimizer_bytes
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, PreconditionedLBFGS, minimize
 from neuralstyle.optimizers.blocks import dots
 from neuralstyle.optimizers.frequencies import FrequencyFilter
@@ -493,3 +494,4 @@ def test_nothing_but_the_ring_and_four_pictures_is_held_in_float32():
     )
     tracemalloc.stop()
     assert max(peaks) / size < 2 * memory + 4.6
+    assert max(peaks) < optimizer_bytes(PreconditionedLBFGS(memory), *shape[:2]) < 1.3 * max(peaks)

@@ -57,10 +57,10 @@ def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
     """What an optimiser remembers and works with for a picture, in bytes.
 
     Adam and gradient descent: up to eight float32 arrays, the picture, its gradient, two moments and
-    what a step works with. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and seven more: the
-    last picture, the best, the next, its gradient, and three that the filter and the direction work with, of
-    which all but three are free while the loss is evaluated. SciPy's L-BFGS-B: (2 m + 5) float64 arrays,
-    and about eight more for the point, its bounds and the conversions.
+    what a step works with. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and six more: the
+    last picture, the best, the next, its gradient, and two on their way to and from the loss.
+    SciPy's L-BFGS-B: (2 m + 5) float64 arrays, and about eight more for the point, its bounds and the
+    conversions.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
     if isinstance(optimizer, LBFGS):
         return 2 * _FLOAT * values * (2 * optimizer.memory + 5 + 8)
     if isinstance(optimizer, PreconditionedLBFGS):
-        return _FLOAT * values * (2 * optimizer.memory + 7)
+        return _FLOAT * values * (2 * optimizer.memory + 6)
     return _FLOAT * values * 8
 
 

@@ -35,5 +35,6 @@ def check_finite(losses: Losses, iteration: int) -> None:
     if not np.isfinite(losses["total"]):
         raise InputError(
             f"the loss is not a finite number after {iteration} iterations; "
-            "lower the weights or, where the optimizer has one, learning_rate"
+            "lower the weights or, where the optimizer has one, learning_rate",
+            fields=("learning_rate",),
         )
