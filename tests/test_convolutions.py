@@ -62,7 +62,7 @@ def arrays(size, channels, padding, side=3, batch=2, seed=0):
     return x, kernel, upstream
 
 
-def assert_close(found, expected, tolerance=3e-5):
+def assert_close(found, expected, tolerance=1e-5):
     for ours, theirs in zip(found, expected, strict=False):
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() < tolerance * np.abs(theirs).max()
@@ -119,15 +119,18 @@ def test_bias_and_relu_come_along_and_are_derived(channels):
     assert_close(found, [np.maximum(y + bias, 0), *derivatives])
 
 
-def test_winograds_matrices_are_lavin_and_grays_construction():
-    # E: the powers 0 … 5 of the points 0, 1, −1, 2, −2 and ∞.
-    powers = np.vstack([np.vander([0, 1, -1, 2, -2], 6, increasing=True), [0, 0, 0, 0, 0, 1]])
-    last = np.array([[0, 0, 0, 1]]), np.array([[0, 0, 1]])
-    np.testing.assert_array_equal(winograd._A, np.vstack([powers[:5, :4], last[0]]))
-    values = np.vstack([powers[:5, :3], last[1]])
-    scale = winograd._G[:, 0] + (values[:, 0] == 0) * winograd._G[:, 2]
-    np.testing.assert_allclose(winograd._G, scale[:, None] * values, atol=1e-15)
-    np.testing.assert_allclose(winograd._B.T * scale[:, None], np.linalg.inv(powers).T, atol=1e-15)
+def test_winograds_matrices_multiply_polynomials():
+    # Aᵀ[(G k) ⊙ (Bᵀ x)] is y_i = Σ_d x_{i+d} k_d for every pair of a tap and a position.
+    for tap in range(3):
+        for position in range(6):
+            k, x = np.eye(3)[tap], np.eye(6)[position]
+            y = winograd._A.T @ ((winograd._G @ k) * (winograd._B.T @ x))
+            np.testing.assert_allclose(y, [i + tap == position for i in range(4)], atol=1e-14)
+
+
+def test_winograds_transforms_of_pictures_are_exact_in_single_precision():
+    for matrix in (winograd._A, winograd._B):
+        np.testing.assert_array_equal(matrix, matrix.astype(np.float32))
 
 
 def test_a_fixed_kernel_is_held_for_the_way_back_only_if_there_is_one():

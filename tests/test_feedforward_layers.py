@@ -4,6 +4,7 @@ import tensorflow as tf
 from scipy.signal import correlate
 
 from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
+from neuralstyle.graphs import open_session
 
 
 def computed(build, x, known_size=True):
@@ -12,7 +13,7 @@ def computed(build, x, known_size=True):
         shape = x.shape if known_size else (x.shape[0], None, None, x.shape[3])
         given = tf.compat.v1.placeholder(tf.float32, shape)
         result = build(given)
-    with tf.compat.v1.Session(graph=graph) as session:
+    with open_session(graph) as session:
         return session.run(result, {given: x})
 
 

@@ -154,7 +154,13 @@ def test_every_position_is_owned_once(small_network, height, width, padding, til
 def test_tiles_are_of_nearly_equal_size(small_network):
     tiles = cut(small_network, 1100, 1024, LAYERS, 1024)
     assert [tile.pixels for tile in tiles] == [Box(0, 560, 0, 1024), Box(560, 1100, 0, 1024)]
-    assert [tile.region for tile in tiles] == [Box(0, 640, 0, 1024), Box(480, 1100, 0, 1024)]
+    assert [tile.region for tile in tiles] == [Box(0, 640, 0, 1024), Box(448, 1100, 0, 1024)]
+
+
+def test_regions_begin_where_winograds_tiles_begin_in_every_layer(small_network):
+    # relu5_1 has the stride 16, and a tile covers 4 positions.
+    regions = [tile.region for tile in cut(small_network, 700, 500, LAYERS, 100)]
+    assert all(region.top % 64 == 0 and region.left % 64 == 0 for region in regions)
 
 
 @pytest.mark.parametrize("layer", ["conv1_1", "relu2_2", "pool3", "relu4_2", "relu5_1"])

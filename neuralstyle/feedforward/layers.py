@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.networks import convolutions
+
 
 def mirrored(x: tf.Tensor, margin: int, repeat_edge: bool = False) -> tf.Tensor:
     """Extend pictures on all four sides by their own mirror image.
@@ -56,7 +58,8 @@ def convolution(
     x : tf.Tensor
         N×H×W×C.
     kernel : tf.Tensor or ndarray
-        h×w×C×out. With 8 outputs or fewer and stride 1, the result's width must be a multiple of 4.
+        h×w×C×out, h = w. An array of more than 8 outputs is computed and held by the graph
+        as `neuralstyle.networks.convolutions.convolution` says. With 8 outputs or fewer and stride 1, the result's width must be a multiple of 4.
     stride : int
     padding : {"SAME", "VALID"}
         Whether zeros are put around the picture first, so that it keeps its size; the kernel's sides are
@@ -69,8 +72,10 @@ def convolution(
     """
     height, width, inputs, outputs = kernel.shape
     columns = 4 if outputs <= 4 else 2 if outputs <= 8 else 1
-    if stride > 1 or columns == 1:
+    if stride > 1:
         return tf.nn.conv2d(x, kernel, stride, padding)
+    if columns == 1:
+        return convolutions.convolution(x, kernel, padding=padding)
     zeros = [[0, 0], [height // 2] * 2, [width // 2] * 2, [0, 0]] if padding == "SAME" else "VALID"
 
     @tf.custom_gradient

@@ -21,12 +21,13 @@ pixels away. For relu5_1 of a VGG-19: 2·1 + 2·2 + 4·4 + 4·8 + 1·16 = 70.
 
 A tile is a rectangle of pixels whose corners are multiples of the deepest stride D in use, or the end of
 the picture. It owns those positions of each layer whose cells begin in it, so that every position is
-owned once. The network runs on the tile's *region*: the tile and a halo of R, rounded up to a multiple
-of D, on each side, clipped at the picture's border. There, every position that the tile owns has the
-value that it has in the whole picture:
+owned once. The network runs on the tile's *region*: the tile and a halo of R or more on each side, such that
+the region begins on a multiple of 4·D and ends on a multiple of D, clipped at the picture's border. There,
+every position that the tile owns has the value that it has in the whole picture:
 
 - The region begins on a multiple of D, so its pooling windows are the picture's, and its positions have
-  the picture's indices less (begin / S).
+  the picture's indices less (begin / S). In every layer those begin on a multiple of 4, so that Winograd's
+  tiles of 4×4 positions (`neuralstyle.networks.winograd`) are the picture's, and rounded as they are.
 - Where the region ends inside the picture, the network pads with zeros instead of going on. In a layer
   of reach R this spoils no cell that is R or more pixels from that edge: by induction, a convolution
   there needs cells of the layer before that are R − S, which is the reach of that layer, from the edge;
@@ -49,7 +50,7 @@ import numpy as np
 import tensorflow as tf
 
 from neuralstyle.files import InputError
-from neuralstyle.networks import Network, vgg
+from neuralstyle.networks import Network, vgg, winograd
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def cut(network: Network, height: int, width: int, layers: Iterable[str], tile: 
         raise InputError(f"tile is {tile}; it must be 1 or more pixels", fields=("tile",))
     strides, reach = network.strides_and_reach(layers)
     deepest = max(strides.values(), default=1)
-    halo = _up(max(reach, 1), deepest)
+    reach = max(reach, 1)
+    halo, phase = _up(reach, deepest), winograd.TILE * deepest
     sizes = network.sizes(height, width, layers)
 
     def spans(length: int) -> list[tuple[int, int]]:
@@ -134,9 +136,8 @@ def cut(network: Network, height: int, width: int, layers: Iterable[str], tile: 
         return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
 
     def build(top: int, bottom: int, left: int, right: int) -> Tile:
-        region = Box(
-            max(top - halo, 0), min(bottom + halo, height), max(left - halo, 0), min(right + halo, width)
-        )
+        first_row, first_column = (max(begin - reach, 0) // phase * phase for begin in (top, left))
+        region = Box(first_row, min(bottom + halo, height), first_column, min(right + halo, width))
         owned = {
             layer: Box(
                 top // stride,

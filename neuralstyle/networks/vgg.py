@@ -39,13 +39,16 @@ def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[st
     layers = tuple(layers)
     tensors = {}
     x = pixels - tf.constant(network.mean_pixel)
-    for layer in network.up_to(layers):
+    needed = network.up_to(layers)
+    for layer, following in zip(needed, (*needed[1:], None), strict=True):
         if layer.kind == "convolution":
             # MatConvNet pads the 3×3 convolutions with zeros; a fully connected layer sees its input once.
             edges = "VALID" if layer.name.startswith("fc") else "SAME"
-            x = convolution(x, layer.kernel, layer.bias, edges, name=layer.name)
+            # Its ReLU comes along, unless it is asked for as it is before.
+            rectified = layer.name not in layers and following is not None and following.kind == "relu"
+            x = convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)
         elif layer.kind == "relu":
-            x = tf.nn.relu(x, name=layer.name)
+            x = x if rectified else tf.nn.relu(x, name=layer.name)
         elif layer.kind == "pool":
             x = _POOLING[network.pooling](x, 2, 2, network.padding, name=layer.name)
         else:
