@@ -132,19 +132,32 @@ def session_config(machine: Machine) -> tf.compat.v1.ConfigProto:
     fight over the caches (0.47 s against 0.55 s an iteration on two cores). Memory of a GPU is taken as it
     is needed, for others may use the card; where the CPU was asked for, none of it is.
 
+    TensorFlow's rewriting of sums is off: it makes one AddN of several additions, and AddN begins with
+    whichever of its inputs happens to be free, so that the last bits would change from run to run.
+
     Raises
     ------
     InputError
         If the number of threads is not positive.
     """
     on_cpu = machine.device is not None and "cpu" in machine.device.lower()
-    return tf.compat.v1.ConfigProto(
+    config = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=thread_count(machine),
         inter_op_parallelism_threads=1,
         allow_soft_placement=True,  # what has no kernel on the device runs on the CPU
         device_count={"GPU": 0} if on_cpu else {},
         gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
     )
+    rewrites = config.graph_options.rewrite_options
+    rewrites.arithmetic_optimization = rewrites.OFF
+    return config
+
+
+def derivatives(
+    value: tf.Tensor | list[tf.Tensor], inputs: list[tf.Tensor], **given: object
+) -> list[tf.Tensor]:
+    """As `tf.gradients`, with sums of two at a time, whose order cannot matter (see `session_config`)."""
+    return tf.gradients(value, inputs, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE, **given)
 
 
 def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v1.Session:

@@ -87,3 +87,22 @@ def test_where_the_memory_of_a_card_runs_out_the_same_loss_goes_on_in_tiles(smal
     assert full.closed and loss.tile == 48
     assert losses == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(gradient, slope, atol=1e-4 * np.abs(slope).max())
+
+
+def test_an_evaluation_gives_the_same_bits_every_time(shipped_network, photograph):
+    """TensorFlow's AddN begins with whichever of its inputs is free: sums of three changed from run to run."""
+    content, style = photograph[100:132, 120:160], photograph[:32, 200:232]
+    scene = scene_of(content, style)
+    with open_loss(shipped_network, objective_of(RECIPES["cookbook"]), scene, Machine(tile=None)) as loss:
+        assert not [
+            operation
+            for operation in loss.graph.get_operations()
+            if len(operation.inputs) > 2 and operation.type == "AddN"
+        ]
+        found = {loss.losses_and_gradient(content[::-1])[1].tobytes() for _ in range(60)}
+    assert len(found) == 1
+
+
+def test_tensorflow_does_not_join_additions_again():
+    rewrites = session_config(Machine()).graph_options.rewrite_options
+    assert rewrites.arithmetic_optimization == rewrites.OFF

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.free_memory import free_bytes
-from neuralstyle.graphs import Machine, accelerator_bytes, held, new_graph, open_session
+from neuralstyle.graphs import Machine, accelerator_bytes, derivatives, held, new_graph, open_session
 from neuralstyle.loss.fallback import WholeThenTiledLoss
 from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
 from neuralstyle.loss.objectives import Objective, Piece
@@ -82,7 +82,7 @@ class WholeLoss:
                 sums = objective.statistics(piece)
             with tf.name_scope("losses"):
                 self._losses = objective.losses(sums, targets)
-            (self._gradient,) = tf.gradients(self._losses["total"], [self._picture])
+            (self._gradient,) = derivatives(self._losses["total"], [self._picture])
         self._session = open_session(self.graph, machine)
 
     def __enter__(self) -> "WholeLoss":
@@ -194,9 +194,9 @@ class TiledLoss:
             }
             with tf.name_scope("losses"):
                 self._losses = objective.losses(self._sums, targets)
-            self._slopes = tf.gradients(self._losses["total"], list(self._sums.values()))
+            self._slopes = derivatives(self._losses["total"], list(self._sums.values()))
             self._given_slopes = [tf.compat.v1.placeholder(tf.float32, slope.shape) for slope in self._slopes]
-            (self._region_gradient,) = tf.gradients(
+            (self._region_gradient,) = derivatives(
                 list(self._statistics.values()), [self._input.region], grad_ys=self._given_slopes
             )
         self._session = open_session(self.graph, machine)

@@ -14,6 +14,9 @@ from neuralstyle.runs.records import Record
 from neuralstyle.runs.state import State, save_state
 from neuralstyle.runs.watching import Watcher
 
+#: How many times as long as it took to write a state it is let be.
+PATIENCE = 50
+
 
 class StateSaver(Watcher):
     """Writes what a run needs to go on, so that one that is killed loses little.
@@ -40,7 +43,7 @@ class StateSaver(Watcher):
         if began >= self._next:
             save_state(self._path, replace(state, record=self._record))
             ended = time.monotonic()
-            self._next = ended + max(self._interval, 50 * (ended - began))
+            self._next = ended + max(self._interval, PATIENCE * (ended - began))
 
 
 class Snapshots(Watcher):
