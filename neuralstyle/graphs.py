@@ -153,11 +153,15 @@ def session_config(machine: Machine) -> tf.compat.v1.ConfigProto:
     return config
 
 
+#: Derivatives that meet are added two at a time, where their order cannot matter (see `session_config`).
+AGGREGATION = tf.AggregationMethod.EXPERIMENTAL_TREE
+
+
 def derivatives(
     value: tf.Tensor | list[tf.Tensor], inputs: list[tf.Tensor], **given: object
 ) -> list[tf.Tensor]:
-    """As `tf.gradients`, with sums of two at a time, whose order cannot matter (see `session_config`)."""
-    return tf.gradients(value, inputs, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE, **given)
+    """As `tf.gradients`, to the same bits in every run."""
+    return tf.gradients(value, inputs, aggregation_method=AGGREGATION, **given)
 
 
 def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v1.Session:

@@ -90,7 +90,7 @@ def test_where_the_memory_of_a_card_runs_out_the_same_loss_goes_on_in_tiles(smal
 
 
 def test_an_evaluation_gives_the_same_bits_every_time(shipped_network, photograph):
-    """TensorFlow's AddN begins with whichever of its inputs is free: sums of three changed from run to run."""
+    """TensorFlow's AddN begins with whichever of its inputs is free: sums of three would change."""
     content, style = photograph[100:132, 120:160], photograph[:32, 200:232]
     scene = scene_of(content, style)
     with open_loss(shipped_network, objective_of(RECIPES["cookbook"]), scene, Machine(tile=None)) as loss:

@@ -17,7 +17,7 @@ from neuralstyle.command import main as cli
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
 
-RUN = ["--content", "photo.png", "--style", "painting.png", "--width", "40", "--quiet"]
+RUN = ["--content", "photo.png", "--style", "painting.png", "--quiet"]
 
 #: Saves at every step, so that a kill often falls into a write.
 PROGRAM = (
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_up_leaves_whole_files_or_none(capsys, folder, disk, m
     outputs = ["--output", str(disk / "out.png"), "--checkpoint-output", str(disk / "at_{}.png")]
     outputs += ["--checkpoint-iterations", "2", "--history", str(disk / "losses.csv")]
     outputs += ["--record", str(disk / "record.json"), "--timelapse", str(disk / "film.gif")]
-    status = cli.main([*RUN[:-1], "--iterations", "6", "--quiet", *outputs])
+    status = cli.main([*RUN, "--iterations", "6", *outputs])
     assert status in (0, 2)
     names = {path.name for path in disk.iterdir()} - {"filler"}
     assert not [name for name in names if name.startswith(".")]  # no temporary file

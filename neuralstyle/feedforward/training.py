@@ -24,7 +24,7 @@ from neuralstyle.feedforward.crops import Crops
 from neuralstyle.feedforward.pictures import fitted
 from neuralstyle.feedforward.rendering import function_of
 from neuralstyle.files import InputError
-from neuralstyle.graphs import Machine, new_graph, open_session
+from neuralstyle.graphs import AGGREGATION, Machine, new_graph, open_session
 from neuralstyle.loss.objectives import Piece
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
@@ -231,7 +231,7 @@ class Training:
         )
         optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
         loss = tf.reduce_mean(self._losses["total"])
-        self._train = optimizer.minimize(loss, self._count, list(variables))
+        self._train = optimizer.minimize(loss, self._count, list(variables), aggregation_method=AGGREGATION)
 
     def __enter__(self) -> "Training":
         return self
