@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from neuralstyle.files import InputError
-from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer
+from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer, PreconditionedLBFGS
 from neuralstyle.validity import check_recipe, shares_of
 
 #: The five layers that most systems take style from.
@@ -195,7 +195,7 @@ RECIPES: dict[str, Recipe] = {
         normalized_network=True,
         style_fit="stretch",
         noise=1.0,
-        optimizer=LBFGS(),
+        optimizer=PreconditionedLBFGS(),
         iterations=500,
     ),
     "chollet": Recipe(
@@ -301,7 +301,7 @@ RECIPES: dict[str, Recipe] = {
         pooling="average",
         scales=(128, 256, 512),
         start="content",
-        optimizer=LBFGS(),
+        optimizer=PreconditionedLBFGS(),
         iterations=60,
         scale_iterations=(80, 60, 40),
     ),
