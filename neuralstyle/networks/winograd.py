@@ -16,9 +16,9 @@ polynomials Π, those of A the powers p⁰ … p³, and those of G the powers p�
 
     y = Aᵀ [(G k) ⊙ (Bᵀ x)]
 
-Lavin and Gray's points (section 4.3) are 0, ±1, ±2. The points here are 0, ±3/4, ±3/2: their powers differ less
-in size, and rounding errors are a third of the others' (1.0e-6 instead of 3.1e-6 of the largest activation at relu3_1).
-Numbers with few binary digits make Bᵀ and A exact in float32.
+Lavin and Gray's points (section 4.3) are 0, ±1, ±2. The points here are 0, ±3/4, ±3/2: their powers differ
+less in size, and rounding errors are a third of the others' (1.0e-6 instead of 3.1e-6 of the largest
+activation at relu3_1). Numbers with few binary digits make Bᵀ and A exact in float32.
 
 **In two**, one dimension inside the other: Y = Aᵀ [(G K Gᵀ) ⊙ (Bᵀ X B)] A for a *tile* of 4×4 results from
 6×6 positions; tiles overlap by two. Summed over input channels, each of the 36 products is a matrix
