@@ -1,41 +1,45 @@
-"""How close an iteration comes to its bare convolutions, and how it compares with a plain graph.
+"""How an iteration compares with its bare convolutions, and with the published program's graph.
 
 Prints ratios from one run: an iteration of a recipe (loss, gradient, and a step of Adam) against
 
 - the bare convolutions: for each layer in use, forward and backward to its input, each timed alone;
-  ``tf.nn.conv2d`` for the one and its derivative for the other. That is what TensorFlow offers; this
-  package computes forward convolutions of many channels in a faster form (`neuralstyle.networks.vgg`), whose
-  limit is the second column.
-- the cookbook's graph: weights as constants, every layer built, derivatives as TensorFlow derives them,
-  the default session, and the loss read in a run of its own.
+  ``tf.nn.conv2d`` for the one and TensorFlow's derivative of it for the other.
+- the graph as ``cookbook`` and ``neural-style`` build it: weights as constants, every layer built,
+  derivatives as TensorFlow derives them, the default session, Adam in the graph, and, in the cookbook, the
+  loss read in a run of its own.
 
-    python benchmarks/iteration.py --sizes 512x384 682x512 --recipes cookbook neural-style
+    python benchmarks/iteration.py --sizes 512x384 1024x768 --recipes cookbook neural-style
 """
 
 import argparse
+from collections.abc import Callable
 
 import measuring
 import numpy as np
 import tensorflow as tf
 
 from neuralstyle import RECIPES, Recipe, load_network
-from neuralstyle.graphs import held, new_graph, open_session
-from neuralstyle.loss.losses import WholeLoss, measure_targets, network_for
-from neuralstyle.loss.objectives import layers_in_use
-from neuralstyle.loss.targets import Targets
+from neuralstyle.graphs import Machine, held, new_graph, open_session
+from neuralstyle.loss.losses import WholeLoss
+from neuralstyle.loss.targets import Targets, measure
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network
 from neuralstyle.optimizers import Adam
+from neuralstyle.preparation import network_for, scene_of
+
+#: The recipes whose programs build their graph in TensorFlow, as `published_graph` does.
+PUBLISHED = ("cookbook", "neural-style")
 
 
-def bare_convolutions(network: Network, recipe: Recipe, height: int, width: int) -> dict[str, object]:
-    """For each layer: its convolution, the same in the transposed form, and its derivative."""
+def bare_convolutions(
+    network: Network, layers: tuple[str, ...], height: int, width: int
+) -> dict[str, Callable[[], object]]:
+    """For each layer in use: its convolution and its derivative."""
     random = np.random.default_rng(0)
-    content_layers, style_layers = layers_in_use(recipe)
     work = {}
-    odd = recipe.padding == "SAME"
-    for layer in network.up_to((*content_layers, *style_layers)):
+    for layer in network.up_to(layers):
         if layer.kind == "pool":
-            height, width = (height + odd) // 2, (width + odd) // 2
+            height, width = network.halved(height), network.halved(width)
         if layer.kind != "convolution":
             continue
         inputs, outputs = layer.kernel.shape[2:]
@@ -43,10 +47,8 @@ def bare_convolutions(network: Network, recipe: Recipe, height: int, width: int)
             x = held(random.normal(size=(1, height, width, inputs)).astype(np.float32), "x")
             y = held(random.normal(size=(1, height, width, outputs)).astype(np.float32), "y")
             kernel = held(layer.kernel, "kernel")
-            mirrored = held(np.ascontiguousarray(layer.kernel[::-1, ::-1].swapaxes(2, 3)), "mirrored")
             operations = {
                 "forward": tf.nn.conv2d(x, kernel, 1, "SAME").op,
-                "transposed": derivative(x, mirrored, outputs).op,
                 "backward": derivative(y, kernel, inputs).op,
             }
         session = open_session(graph)
@@ -61,9 +63,10 @@ def derivative(upstream: tf.Tensor, kernel: tf.Tensor, channels: int) -> tf.Tens
     return tf.compat.v1.nn.conv2d_backprop_input(shape, kernel, upstream, [1, 1, 1, 1], "SAME")
 
 
-def cookbook_graph(network: Network, targets: Targets, picture: np.ndarray) -> tuple[object, object]:
-    """A step of the cookbook recipe's plain graph, and the reading of its loss."""
-    recipe = RECIPES["cookbook"]
+def published_graph(
+    recipe: Recipe, network: Network, targets: Targets, picture: np.ndarray
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """A step of a recipe's graph as its program builds it, and the reading of its loss."""
     with tf.Graph().as_default() as graph:
         image = tf.compat.v1.Variable(picture[np.newaxis], use_resource=False)
         layers, x = {}, image - network.mean_pixel
@@ -77,7 +80,8 @@ def cookbook_graph(network: Network, targets: Targets, picture: np.ndarray) -> t
                 x = tf.nn.max_pool2d(x, 2, 2, "SAME")
             layers[layer.name] = x
         loss = 0.0
-        for name, weight in recipe.content_layers.items():
+        for name in objective_of(recipe).content_layers:
+            weight = recipe.content_layers[name]
             wanted = targets.content[name]
             loss += recipe.content_weight * weight * 2 * tf.nn.l2_loss(layers[name] - wanted) / wanted.size
         for name, weight in recipe.style_layers.items():
@@ -98,39 +102,32 @@ def cookbook_graph(network: Network, targets: Targets, picture: np.ndarray) -> t
     return lambda: session.run(step), lambda: session.run(loss)
 
 
-def measure(name: str, height: int, width: int, repeats: int) -> str:
+def row(name: str, height: int, width: int, repeats: int) -> str:
     """One line of the table."""
     recipe = RECIPES[name]
-    network = network_for(recipe, load_network())
+    network, objective = network_for(recipe, load_network()), objective_of(recipe)
     content, style = measuring.pictures(height, width)
-    targets = measure_targets(network, recipe, content, [style])
+    layers = objective.content_layers, objective.style_layers
+    targets = measure(network, scene_of(content, style), *layers, Machine(tile=None))
     adam, picture = Adam(), content.copy()
     state = adam.start(picture)
-    with WholeLoss(network, recipe, targets) as loss:
+    with WholeLoss(network, objective, targets) as loss:
 
         def iteration() -> None:
             _, gradient = loss.losses_and_gradient(picture)
             adam.step(picture, gradient, state, 0)
 
-        work = {"iteration": iteration, **bare_convolutions(network, recipe, height, width)}
-        if name == "cookbook":
-            work["plain step"], work["plain loss"] = cookbook_graph(network, targets, content)
+        work = {"iteration": iteration, **bare_convolutions(network, objective.layers, height, width)}
+        if name in PUBLISHED:
+            work["step"], work["reading"] = published_graph(recipe, network, targets, content)
         seconds = measuring.interleaved(work, repeats)
-    layers = [key.removeprefix("forward ") for key in seconds if key.startswith("forward ")]
-    backward = sum(seconds[f"backward {layer}"] for layer in layers)
-    bare = backward + sum(seconds[f"forward {layer}"] for layer in layers)
-    least = backward + sum(
-        min(seconds[f"forward {layer}"], seconds[f"transposed {layer}"]) for layer in layers
-    )
-    line = (
-        f"| {name} | {width}×{height} | {seconds['iteration']:.2f} | {bare:.2f} | "
-        f"{seconds['iteration'] / bare:.2f} | {least:.2f} | {seconds['iteration'] / least:.2f} |"
-    )
-    if "plain step" not in seconds:
-        return f"{line} | |"
-    step, reading = seconds["plain step"], seconds["plain loss"]
-    ratios = (step / seconds["iteration"], (step + reading) / seconds["iteration"])
-    return f"{line} {ratios[0]:.2f} | {ratios[1]:.2f} |"
+    ours = seconds.pop("iteration")
+    step, reading = seconds.pop("step", None), seconds.pop("reading", None)
+    bare = sum(seconds.values())
+    line = f"| {name} | {width}×{height} | {ours:.2f} | {bare:.2f} | {ours / bare:.2f} |"
+    if step is None:
+        return f"{line} | | |"
+    return f"{line} {step:.2f} | {ours / step:.2f} | {ours / (step + reading):.2f} |"
 
 
 def main() -> None:
@@ -144,13 +141,13 @@ def main() -> None:
     options = parser.parse_args()
     print(measuring.machine())
     print(
-        "| recipe | size | iteration, s | convolutions, s | ratio | fastest form, s | ratio | "
-        "cookbook's step / ours | with its loss / ours |"
+        "| recipe | size | iteration, s | bare convolutions, s | ratio | the program's step, s | ratio | "
+        "ratio to a step and a reading of the loss |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     for height, width in options.sizes:
         for name in options.recipes:
-            print(measure(name, height, width, options.repeats), flush=True)
+            print(row(name, height, width, options.repeats), flush=True)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,29 @@ def test_winograds_transforms_of_pictures_are_exact_in_single_precision():
         np.testing.assert_array_equal(matrix, matrix.astype(np.float32))
 
 
+def test_a_gradient_through_a_whole_network_is_that_of_double_precision(shipped_network, photograph):
+    # Average pooling: where maxima change places, gradients jump.
+    picture = photograph[60:124, 100:164][np.newaxis]
+
+    def gradient(dtype, convolve):
+        with tf.Graph().as_default() as graph:
+            given = tf.compat.v1.placeholder(dtype, picture.shape)
+            x, loss = given - shipped_network.mean_pixel.astype(dtype), 0
+            for layer in shipped_network.up_to(["relu4_1"]):
+                if layer.kind == "convolution":
+                    x = convolve(x, layer.kernel.astype(dtype), layer.bias.astype(dtype))
+                elif layer.kind == "pool":
+                    x = tf.nn.avg_pool2d(x, 2, 2, "SAME")
+                    loss += tf.reduce_mean(x**2)
+            found = tf.gradients(loss + tf.reduce_mean(x**2), given)
+        with open_session(graph) as session:
+            return session.run(found, {given: picture})[0]
+
+    exact = gradient("float64", lambda x, kernel, bias: tf.nn.relu(tf.nn.conv2d(x, kernel, 1, "SAME") + bias))
+    ours = gradient("float32", lambda x, kernel, bias: convolution(x, kernel, bias, relu=True))
+    assert np.linalg.norm(ours - exact) < 1e-5 * np.linalg.norm(exact)
+
+
 def test_a_fixed_kernel_is_held_for_the_way_back_only_if_there_is_one():
     x, kernel, _ = arrays((8, 8), MANY, "SAME")
     with tf.Graph().as_default() as graph:

@@ -58,8 +58,9 @@ def convolution(
     x : tf.Tensor
         N×H×W×C.
     kernel : tf.Tensor or ndarray
-        h×w×C×out, h = w. An array of more than 8 outputs is computed and held by the graph
-        as `neuralstyle.networks.convolutions.convolution` says. With 8 outputs or fewer and stride 1, the result's width must be a multiple of 4.
+        h×w×C×out, h = w. With more than 8 outputs and stride 1, computed and held by the graph as
+        `neuralstyle.networks.convolutions.convolution` says. With 8 outputs or fewer and stride 1, the
+        result's width must be a multiple of 4.
     stride : int
     padding : {"SAME", "VALID"}
         Whether zeros are put around the picture first, so that it keeps its size; the kernel's sides are

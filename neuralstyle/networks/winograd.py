@@ -1,4 +1,4 @@
-"""3×3 convolutions with a quarter of the multiplications: Winograd's F(4×4, 3×3) (Lavin and Gray 2016, section 4.3).
+"""3×3 convolutions with a quarter of the multiplications: Winograd's F(4×4, 3×3) (Lavin and Gray 2016).
 
 **In one dimension.** Four results of a convolution with three taps, y_i = Σ_d x_{i+d} k_d, take 12
 multiplications; 6 are enough. Weigh the results with any w_0 … w_3. Then
@@ -16,9 +16,9 @@ polynomials Π, those of A the powers p⁰ … p³, and those of G the powers p�
 
     y = Aᵀ [(G k) ⊙ (Bᵀ x)]
 
-Lavin and Gray's points are 0, ±1, ±2. The points here are 0, ±3/4, ±3/2: their powers differ less in size, and
-rounding errors are a third of the others' (1.0e-6 instead of 3.1e-6 of the largest activation at relu3_1).
-Numbers with few binary digits make Bᵀ and A exact in float32.
+Lavin and Gray's points (section 4.3) are 0, ±1, ±2. The points here are 0, ±3/4, ±3/2: their powers differ
+less in size, and rounding errors are a third of the others' (1.0e-6 instead of 3.1e-6 of the largest
+activation at relu3_1). Numbers with few binary digits make Bᵀ and A exact in float32.
 
 **In two**, one dimension inside the other: Y = Aᵀ [(G K Gᵀ) ⊙ (Bᵀ X B)] A for a *tile* of 4×4 results from
 6×6 positions; tiles overlap by two. Summed over input channels, each of the 36 products is a matrix
@@ -30,7 +30,8 @@ rows of tiles at a time. That also keeps each array small enough for the C libra
 from what it holds, instead of having it from the system anew, page by page, every time.
 
 **Rounding.** Transforms and products are in float32; the kernel is transformed in float64 beforehand where
-it is fixed. Results differ from exact ones by about 1e-6 of the largest, six times as much as the direct form's.
+it is fixed. Results differ from exact ones by about 1e-6 of the largest, up to six times as much as the
+direct form's.
 """
 
 from collections.abc import Callable
