@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # as the command does
 
 import numpy as np
 import skimage.data
