@@ -7,6 +7,7 @@ from neuralstyle import loss_and_gradient
 from neuralstyle.feedforward import transform
 from neuralstyle.feedforward.checkpoints import read_checkpoint
 from neuralstyle.files import InputError, example_pair
+from neuralstyle.graphs import open_session
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.sizes import fit_longer_side, resize
 
@@ -56,7 +57,7 @@ def keras_transform(weights, pixels):
 def built(weights, pixels):
     with tf.Graph().as_default() as graph:
         result = transform.build(weights, tf.constant(pixels))
-    with tf.compat.v1.Session(graph=graph) as session:
+    with open_session(graph) as session:
         return session.run(result)
 
 
@@ -190,9 +191,9 @@ def test_a_network_of_hwalsuklee_is_that_of_keras_layers(photograph):
 
     def normalised(y, name):
         layer = layers.GroupNormalization(groups=-1, epsilon=1e-3)
-        y = layer(y)
+        layer.build(y.shape)
         layer.set_weights([weights[f"{name}/scale"], weights[f"{name}/shift"]])
-        return y
+        return layer(y)
 
     def convolved(x, name, stride=1, padding="SAME"):
         return normalised(tf.nn.conv2d(x, weights[f"{name}/kernel"], stride, padding), name)

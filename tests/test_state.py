@@ -82,9 +82,9 @@ def test_a_run_that_goes_on_ends_as_one_that_never_stopped(tmp_path, state):
         def losses_and_gradient(self, picture):
             return self.losses(picture), 4 * picture**3
 
-    def report(iteration, losses, picture, state):
+    def report(iteration, losses, picture, remembered):
         if iteration == 5:
-            now = replace(state, iteration=iteration, picture=picture, optimizer=state)
+            now = replace(state, iteration=iteration, picture=picture, optimizer=remembered)
             save_state(tmp_path / "run.npz", now)
 
     whole = minimize(Adam(0.1), Quartic(), state.picture, 12, report)
@@ -128,7 +128,7 @@ def test_a_process_killed_while_it_saves_leaves_a_complete_state(tmp_path):
         found = load_state(tmp_path / "run.npz")
         # The one whose number was printed last, or the next.
         assert found.iteration in (last, last + 1)
-        for array in (found.picture, *found.state.values()):
+        for array in (found.picture, *found.optimizer.values()):
             assert (array == found.iteration).all()
 
 

@@ -222,7 +222,9 @@ def build(
 
     def layer(x: tf.Tensor, convolution_: Convolution) -> tf.Tensor:
         name, stride = convolution_.name, convolution_.stride
-        kernel = tf.convert_to_tensor(weights[f"{name}/kernel"])
+        kernel = weights[f"{name}/kernel"]
+        if not isinstance(kernel, np.ndarray):  # an array's graph holds it in the form that it computes with
+            kernel = tf.convert_to_tensor(kernel)
         channels = kernel.shape[2 if convolution_.transposed else 3]
         padding = layout.padding if name.startswith("residual") else "SAME"
         # At the picture's own size the width is a multiple of 4; below, a layer of very few channels cannot
