@@ -61,7 +61,7 @@ def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[st
 def features(
     network: Network,
     image: np.ndarray | str | Path,
-    layers: Iterable[str],
+    layers: str | Iterable[str],
     pooling: str = "max",
     padding: str = "SAME",
 ) -> dict[str, np.ndarray]:
@@ -72,7 +72,7 @@ def features(
     network : Network
     image : ndarray or path
         H×W×3, uint8 or float32, RGB, 0..255.
-    layers : iterable of str
+    layers : str or iterable of str
         As in `build`.
     pooling, padding
         As in `Network`.
@@ -97,6 +97,7 @@ def features(
     ((32, 48, 64), (4, 6, 512))
     """
     image = as_image(image)
+    layers = [layers] if isinstance(layers, str) else layers
     network = replace(network, pooling=pooling, padding=padding)
     graph = tf.Graph()
     with graph.as_default():
