@@ -41,8 +41,8 @@ def test_the_size_of_a_result_is_known_before_anything_is_resized(pictures):
 
 def test_pictures_and_masks_may_be_files_arrays_or_pictures_of_pillow(pictures, tmp_path, small_network):
     content, style = pictures
-    mask = np.zeros((10, 10), np.float32)
-    mask[:, :5] = 1
+    mask = np.zeros((20, 20), np.float32)
+    mask[:, :10] = 1
     Image.fromarray(content.astype(np.uint8)).save(tmp_path / "content.png")
     Image.fromarray((255 * mask).astype(np.uint8)).save(tmp_path / "mask.png")
     recipe = RECIPES["cookbook"]
