@@ -10,7 +10,7 @@ from functools import cache
 
 from neuralstyle.files import InputError
 from neuralstyle.recipes import RECIPES
-from neuralstyle.validity import NAMES
+from neuralstyle.validity import NAMES, STARTS
 
 DEFAULT_RECIPE = "cookbook"
 
@@ -133,7 +133,8 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
     add(
         "--style-fit",
         choices=NAMES["style_fit"],
-        help="how style pictures are sized: stretched to the content's size, to its width, or each by itself",
+        help="how style pictures are sized: stretched to the content's size, to its width, each by itself, "
+        "or by its longer side, never enlarged",
     )
     add("--resampling", choices=NAMES["resampling"], help="how pictures are resized")
 
@@ -169,8 +170,17 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="mirror the network's kernels about their diagonal",
     )
-    add("--pooling", choices=("max", "avg", "average"), help="pool by the largest value or by the average")
+    add(
+        "--pooling",
+        choices=("avg", *NAMES["pooling"]),
+        help="pool by the largest value, the average or the root of squares, scaled or not",
+    )
     add("--padding", choices=NAMES["padding"], help="whether pooling keeps or drops an odd last row")
+    add(
+        "--border",
+        choices=NAMES["border"],
+        help="what the first convolution sees beyond the picture's border",
+    )
 
 
 def _add_objective(group: argparse._ArgumentGroup) -> None:
@@ -196,6 +206,11 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
     for name, what in (("content", "content loss"), ("style", "style loss"), ("tv", "total variation")):
         names = ", ".join(NAMES[f"{name}_formula"])
         add(f"--{name}-formula", metavar="NAME", help=f"formula of the {what}: {names}")
+    add(
+        "--style-blending",
+        choices=NAMES["style_blending"],
+        help="several styles: blend their losses, or their statistics to one target",
+    )
     add(
         "--normalize-gradients",
         action=argparse.BooleanOptionalAction,
@@ -234,8 +249,8 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
         "--initial",
         "--init",
         dest="start",
-        metavar="noise|content|style|FILE",
-        help="picture to start from",
+        metavar="NAME|FILE",
+        help=f"picture to start from: {', '.join(STARTS)} or a file",
     )
     add(
         "--initial-noiseblend",
@@ -249,6 +264,12 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
         "--clip",
         action=argparse.BooleanOptionalAction,
         help="clip the picture to its range after each step",
+    )
+    add(
+        "--average-decay",
+        type=float,
+        metavar="D",
+        help="average the pictures on the way, each D times as heavy as the next; 0: take the last",
     )
     add(
         "--keep-best",

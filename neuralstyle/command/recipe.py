@@ -88,6 +88,8 @@ def _sizes(options: Namespace, recipe: Recipe) -> dict[str, object]:
         own = {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
     elif options.scales and len(options.scales) != len(recipe.scale_iterations):
         own = {"scale_iterations": ()}
+    if options.scales and recipe.coarsest:
+        own["coarsest"] = None
     side = next(
         (side for side in ("width", "height", "longer_side") if getattr(options, side) is not None), None
     )
