@@ -133,8 +133,7 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
     add(
         "--style-fit",
         choices=NAMES["style_fit"],
-        help="how style pictures are sized: stretched to the content's size, to its width, each by itself, "
-        "or by its longer side, never enlarged",
+        help="how style pictures are sized: stretched to the content's size, to its width, or by themselves",
     )
     add("--resampling", choices=NAMES["resampling"], help="how pictures are resized")
 
@@ -170,17 +169,9 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="mirror the network's kernels about their diagonal",
     )
-    add(
-        "--pooling",
-        choices=("avg", *NAMES["pooling"]),
-        help="pool by the largest value, the average or the root of squares, scaled or not",
-    )
+    add("--pooling", choices=("avg", *NAMES["pooling"]), help="pool by the largest value, average or squares")
     add("--padding", choices=NAMES["padding"], help="whether pooling keeps or drops an odd last row")
-    add(
-        "--border",
-        choices=NAMES["border"],
-        help="what the first convolution sees beyond the picture's border",
-    )
+    add("--border", choices=NAMES["border"], help="what the network sees beyond the picture's border")
 
 
 def _add_objective(group: argparse._ArgumentGroup) -> None:
@@ -206,11 +197,7 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
     for name, what in (("content", "content loss"), ("style", "style loss"), ("tv", "total variation")):
         names = ", ".join(NAMES[f"{name}_formula"])
         add(f"--{name}-formula", metavar="NAME", help=f"formula of the {what}: {names}")
-    add(
-        "--style-blending",
-        choices=NAMES["style_blending"],
-        help="several styles: blend their losses, or their statistics to one target",
-    )
+    add("--style-blending", choices=NAMES["style_blending"], help="what is blended of several styles")
     add(
         "--normalize-gradients",
         action=argparse.BooleanOptionalAction,
@@ -265,12 +252,7 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="clip the picture to its range after each step",
     )
-    add(
-        "--average-decay",
-        type=float,
-        metavar="D",
-        help="average the pictures on the way, each D times as heavy as the next; 0: take the last",
-    )
+    add("--average-decay", type=float, metavar="D", help="average the pictures, each D times the next one")
     add(
         "--keep-best",
         action=argparse.BooleanOptionalAction,
