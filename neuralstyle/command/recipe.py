@@ -165,7 +165,10 @@ def _optimizer(options: Namespace, recipe: Recipe) -> dict[str, object]:
         if name not in known:
             kind = next(kind for kind, cls in _OPTIMIZERS.items() if type(optimizer) is cls)
             raise InputError(f"{spelled(name)} does not go with --optimizer {kind}")
-    return {"optimizer": replace(optimizer, **own)} if options.optimizer or own else {}
+    if not (options.optimizer or own):
+        return {}
+    moments = {} if isinstance(optimizer, Adam) else {"carry_moments": False}  # no other has them
+    return {"optimizer": replace(optimizer, **own), **moments}
 
 
 def _luminance(options: Namespace, recipe: Recipe) -> dict[str, object]:
