@@ -63,7 +63,7 @@ class Result:
     picture : ndarray
         The same picture before rounding, float32, 0..255.
     step : Step
-        The step whose picture this is.
+        The step whose picture this is; the last one where the recipe averages.
     state : State
         What the run needs to go on from its last step.
     tile : int or None
