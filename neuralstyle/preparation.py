@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine
@@ -12,7 +13,8 @@ from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
 from neuralstyle.pictures.reading import AnyPicture, as_image, as_mask
 from neuralstyle.pictures.sizes import SMALLEST_SIDE, fitted_size, resize
-from neuralstyle.recipes import Recipe, check_styles, stages
+from neuralstyle.recipes import Recipe, check_styles, shares, stages
+from neuralstyle.validity import RANDOM_STARTS
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,14 @@ def scene_of(content: AnyPicture, styles: AnyPicture | Style | Sequence[AnyPictu
 
 
 def network_for(recipe: Recipe, network: Network, machine: Machine | None = None) -> Network:
-    """The network as a recipe computes with it: how it pools, and normalised or mirrored where it says so."""
+    """The network as a recipe computes with it: how it pools and pads; normalised, mirrored or divided."""
     if recipe.normalized_network:
         network = normalized_network(network, machine=machine)
     if recipe.transpose_kernels:
         network = network.transposed()
-    return replace(network, pooling=recipe.pooling, padding=recipe.padding)
+    if recipe.activation_unit != 1:
+        network = network.divided(recipe.activation_unit)
+    return replace(network, pooling=recipe.pooling, padding=recipe.padding, border=recipe.border)
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,13 @@ def _style_size(recipe: Recipe, style: np.ndarray, scale: float, content: tuple[
 
     if recipe.style_fit == "stretch":
         return at_least_one(scale * content[0]), at_least_one(scale * content[1])
+    if recipe.style_fit == "longer-side":
+        longest = at_least_one(scale * max(content))
+        return (
+            (height, width)
+            if max(height, width) <= longest
+            else fitted_size(height, width, "longer side", longest)
+        )
     if recipe.style_fit == "width":
         return fitted_size(height, width, "width", at_least_one(scale * content[1]))
     if recipe.content_size is None:  # by itself, and as it is
@@ -266,8 +277,8 @@ def _fit_mask(mask: AnyPicture | None, picture: np.ndarray) -> np.ndarray | None
 def starting_picture(recipe: Recipe, network: Network, scene: Scene, seed: int) -> np.ndarray:
     """The picture that the optimiser starts from.
 
-    Noise is normal around the mean pixel; it is blended with a picture as neural-style does it
-    (stylize.py, ``--initial-noiseblend``).
+    "noise" is normal around the mean pixel; it is blended with a picture as neural-style does it
+    (stylize.py, ``--initial-noiseblend``). The other random starts are those of `random_picture`.
 
     Parameters
     ----------
@@ -291,8 +302,50 @@ def starting_picture(recipe: Recipe, network: Network, scene: Scene, seed: int) 
 
     if recipe.start == "noise":
         return noise()
+    if recipe.start in RANDOM_STARTS:
+        return random_picture(recipe, scene, seed)
     given = {"content": scene.content, "style": scene.styles[0].picture}
     picture = given[recipe.start] if recipe.start in given else as_image(recipe.start)
     picture = resize(picture, *shape[:2], recipe.resampling)
     share = np.float32(recipe.noise_blend)
     return (1 - share) * picture + share * noise() if share else picture
+
+
+def random_picture(recipe: Recipe, scene: Scene, seed: int) -> np.ndarray:
+    """A start that is drawn at random, as style-transfer-pytorch does it (style_transfer.py, stylize).
+
+    - "grey": uniform in the one pixel value from the middle of the range, 127.5, on
+    - "uniform": over all values
+    - "truncated-normal": with the mean in the middle and a quarter of the range as its standard deviation,
+      within the range
+    - "style-statistics": the same with each channel's mean and variance in the styles, by their shares
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its start is one of these.
+    scene : Scene
+        Fitted to the recipe's sizes.
+    seed : int
+
+    Returns
+    -------
+    ndarray
+        Of the content's shape, float32, 0..255.
+    """
+    uniform = np.random.default_rng(seed).uniform(size=scene.content.shape)
+    if recipe.start == "grey":
+        return np.float32(127.5 + uniform)
+    if recipe.start == "uniform":
+        return np.float32(255 * uniform)
+    mean, deviation = np.full(3, 127.5), np.full(3, 255 / 4)
+    if recipe.start == "style-statistics":
+        pictures = [style.picture.astype(np.float64) for style in scene.styles]
+        weights = shares(recipe, len(pictures))
+        mean = sum(share * picture.mean((0, 1)) for share, picture in zip(weights, pictures, strict=True))
+        variance = sum(share * picture.var((0, 1)) for share, picture in zip(weights, pictures, strict=True))
+        deviation = np.sqrt(np.maximum(variance, 1e-6))
+    # The inverse of the normal distribution, of a share of what of it lies in the range.
+    below, above = ndtr((0 - mean) / deviation), ndtr((255 - mean) / deviation)
+    values = mean + deviation * ndtri(below + (above - below) * uniform)
+    return np.clip(values, 0, 255).astype(np.float32)

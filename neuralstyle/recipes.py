@@ -1,4 +1,4 @@
-"""The published systems, each a value, and nothing that runs.
+"""The published systems, each a value of `neuralstyle.recipe.Recipe`, and nothing that runs.
 
 Values are those of the papers and programs named in each recipe's `source`. Where a listing has a
 mistake the recipe is the method with the mistake corrected, and `listing` holds the fields as the
@@ -8,12 +8,13 @@ What follows from a recipe alone is here as well: the runs that it consists of, 
 at, how much each style picture counts.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from neuralstyle.files import InputError
-from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer, PreconditionedLBFGS
-from neuralstyle.validity import check_recipe, shares_of
+from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, PreconditionedLBFGS
+from neuralstyle.recipe import Recipe
+from neuralstyle.validity import shares_of
 
 #: The five layers that most systems take style from.
 FIVE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -36,131 +37,6 @@ def layer_weights(layers: Sequence[str], exponent: float = 1.0) -> dict[str, flo
     """
     weights = [exponent**index for index in range(len(layers))]
     return {layer: weight / sum(weights) for layer, weight in zip(layers, weights, strict=True)}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that distinguishes one style-transfer program from another.
-
-    A recipe that exists is valid: one with an unknown name, a value out of its range or a contradiction
-    cannot be made. The names are in `neuralstyle.validity.NAMES`.
-
-    Attributes
-    ----------
-    source : str
-        The paper or program that the values come from.
-    content_layers, style_layers : mapping of str to float
-        Layer to weight.
-    content_formula, style_formula, tv_formula : str
-        Names in `neuralstyle.loss.terms`.
-    content_weight, style_weight, tv_weight : float
-        What each loss is multiplied with.
-    style_blend : tuple of float
-        The weight of each style picture, made to add up to 1; empty for equal weights.
-    normalize_gradients : bool
-        Whether each layer's gradient is scaled to an L1 norm of 1 before its weight is applied
-        (jcjohnson/neural-style, ``-normalize_gradients``).
-    pooling : {"max", "average"}
-    padding : {"SAME", "VALID"}
-        As in `neuralstyle.networks.vgg.build`.
-    normalized_network : bool
-        Whether filters are rescaled to a mean activation of 1.
-    transpose_kernels : bool
-        Whether kernels are mirrored about their diagonal first, as some ports do by mistake.
-    unit : float
-        How many pixel values make one unit of the range that the picture is optimised in: 1 or 255.
-        Learning rates and total variation are meant in this range.
-    clip : bool
-        Whether the picture is clipped to its range after each step.
-    style_range : float
-        The style picture's largest value as the network sees it.
-    content_fit : {"width", "height", "longer side"}
-    content_size : int or None
-        Size of that side of the content picture in pixels; None leaves the picture as it is.
-    scales : tuple of int
-        Coarse to fine: the sizes of that side, one after the other, each start the last result
-        enlarged; empty for `content_size` alone.
-    style_fit : {"stretch", "width", "alone"}
-        A style picture is stretched to the content's size; or given the content's width times its
-        style scale; or fitted by the content's rule, by itself.
-    style_scales : tuple of float
-        A factor for the size of each style picture; empty for 1.
-    resampling : {"bilinear", "nearest"}
-    start : str
-        "noise", "content", "style", or a picture's path.
-    noise : float
-        Standard deviation, in pixel values, of the normal noise around the mean pixel.
-    noise_blend : float
-        The share of noise in a start that is a picture; 0 is none.
-    optimizer : Adam, GradientDescent or LBFGS
-    iterations : int
-        Steps; with L-BFGS, evaluations.
-    scale_iterations : tuple of int
-        The same for each of the `scales`; empty for `iterations` at every scale.
-    keep_colours : str or None
-        A space of `neuralstyle.pictures.colours.keep_colours`: the result has the content's colours.
-    match_colours : str or None
-        A method of `neuralstyle.pictures.colours.match_colours`: the styles have the content's colours.
-        Or "luminance": both are grey, and the styles have the content's luminance.
-    checkpoint_every : int or None
-        After how many iterations the program writes a picture.
-    keep_best : bool
-        Whether the result is the best by total loss among the checkpoints and the last picture, rather
-        than the last one.
-    as_published : bool
-        Whether the fields in `listing` hold.
-    listing : mapping of str to value
-        Fields of this class as the published listing has them, mistakes included.
-
-    Raises
-    ------
-    InputError
-        If it is not valid. The message names fields.
-    """
-
-    source: str
-    content_layers: Mapping[str, float]
-    style_layers: Mapping[str, float]
-    content_formula: str = "mean"
-    style_formula: str = "neural-style"
-    tv_formula: str = "mean-squares"
-    content_weight: float = 5.0
-    style_weight: float = 500.0
-    tv_weight: float = 100.0
-    style_blend: tuple[float, ...] = ()
-    normalize_gradients: bool = False
-    pooling: str = "max"
-    padding: str = "SAME"
-    normalized_network: bool = False
-    transpose_kernels: bool = False
-    unit: float = 1.0
-    clip: bool = False
-    style_range: float = 255.0
-    content_fit: str = "width"
-    content_size: int | None = None
-    scales: tuple[int, ...] = ()
-    style_fit: str = "width"
-    style_scales: tuple[float, ...] = ()
-    resampling: str = "bilinear"
-    start: str = "noise"
-    noise: float = 0.256
-    noise_blend: float = 0.0
-    optimizer: Optimizer = field(default_factory=Adam)
-    iterations: int = 1000
-    scale_iterations: tuple[int, ...] = ()
-    keep_colours: str | None = None
-    match_colours: str | None = None
-    checkpoint_every: int | None = None
-    keep_best: bool = False
-    as_published: bool = False
-    listing: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_recipe(self)
-
-    def with_listing(self) -> "Recipe":
-        """The recipe with the listing's own fields put in where `as_published` asks for them."""
-        return replace(self, **self.listing) if self.as_published else self
 
 
 #: The published systems by name, and one of our own.
@@ -290,6 +166,34 @@ RECIPES: dict[str, Recipe] = {
         iterations=500,
         listing={"transpose_kernels": True},
     ),
+    "style-transfer-pytorch": Recipe(
+        source="crowsonkb/style-transfer-pytorch, style_transfer.py",
+        content_layers={"relu4_2": 1.0},
+        style_layers=layer_weights(FIVE, 1 / 4),
+        style_formula="wasserstein",
+        tv_formula="nine-point",
+        content_weight=0.015,
+        style_weight=1.0,
+        tv_weight=2.0,
+        style_blending="targets",
+        padding="VALID",
+        border="replicated",
+        # torchvision's VGG-19 sees colours divided by their standard deviation, about 0.226 · 255.
+        activation_unit=57.6,
+        unit=255.0,
+        clip=True,
+        content_fit="longer side",
+        content_size=512,
+        coarsest=128,
+        style_fit="longer-side",
+        resampling="bicubic",
+        start="content",
+        optimizer=Adam(0.02, beta2=0.99),
+        iterations=500,
+        scale_iterations=(1000, 500),
+        carry_moments=True,
+        average_decay=0.99,
+    ),
     # Nobody else's: what looked best in a given time. The objective is neural-style's with more style and
     # less smoothing; average pooling keeps colours calmer, L-BFGS from coarse to fine gives large strokes.
     "painterly": Recipe(
@@ -310,13 +214,28 @@ RECIPES: dict[str, Recipe] = {
 
 def stages(recipe: Recipe) -> list[Recipe]:
     """The runs that a recipe consists of: one, or one for each of its scales, from coarse to fine."""
-    if not recipe.scales:
+    scales = recipe.scales or _ladder(recipe)
+    if not scales:
         return [recipe]
-    counts = recipe.scale_iterations or (recipe.iterations,) * len(recipe.scales)
+    counts = list(recipe.scale_iterations or (recipe.iterations,))
+    counts += [counts[-1]] * (len(scales) - len(counts))
     return [
-        replace(recipe, content_size=size, iterations=count)
-        for size, count in zip(recipe.scales, counts, strict=True)
+        replace(recipe, content_size=size, iterations=count, scales=(), coarsest=None, scale_iterations=())
+        for size, count in zip(scales, counts, strict=False)
     ]
+
+
+def _ladder(recipe: Recipe) -> tuple[int, ...]:
+    """The scales up to a recipe's size, each √2 times the one before; none where it has no coarsest.
+
+    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, gen_scales).
+    """
+    if recipe.coarsest is None:
+        return ()
+    scales = [recipe.content_size]
+    while (scale := round(recipe.content_size / 2 ** (len(scales) / 2))) >= recipe.coarsest:
+        scales.append(scale)
+    return tuple(reversed(scales))
 
 
 def layers_in_use(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from neuralstyle.loss.objectives import Objective
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
+from neuralstyle.optimizers.enlarging import enlarge_moments
 from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.reading import AnyPicture
 from neuralstyle.preparation import Scene, Style, content_size, network_for, prepare, scene_of
@@ -62,7 +63,7 @@ class Result:
     picture : ndarray
         The same picture before rounding, float32, 0..255.
     step : Step
-        The step whose picture this is.
+        The step whose picture this is; the last one where the recipe averages.
     state : State
         What the run needs to go on from its last step.
     tile : int or None
@@ -206,8 +207,14 @@ def run(
                 break
             current = _Stage(progress, scale, stage, prepared.colours, own_state)
             start = own_state.picture if own_state else prepared.start / np.float32(stage.unit)
+            if picture is not None and stage.carry_moments:
+                moments = enlarge_moments(
+                    progress.state.optimizer, progress.state.iteration, *start.shape[:2]
+                )
+            else:
+                moments = own_state and own_state.optimizer
             del prepared  # large pictures are not kept for nothing while the optimiser works
-            interrupted = current.optimize(loss, start)
+            interrupted = current.optimize(loss, start, moments)
             tile = loss.tile
         step, picture = current.result()
         if interrupted or (progress.stop.is_set() and scale + 1 < len(sizes)):
@@ -236,6 +243,23 @@ class _InUnits:
         return array if self._unit == 1 else array * self._unit
 
 
+def _averaged(average: np.ndarray | None, picture: np.ndarray, decay: float, before: int) -> np.ndarray:
+    """The moving average of pictures, each of which weighs `decay` times what the next one does.
+
+    With n pictures before this one and weights that add up to 1,
+
+        average_n = Σ decay^(n − i) picture_i / Σ decay^(n − i)
+                  = average_(n−1) + (picture_n − average_(n−1)) · (1 − decay) / (1 − decay^(n + 1))
+
+    which is Adam's correction of the start (Kingma & Ba 2015, section 3).
+
+    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, EMA).
+    """
+    if average is None:
+        return picture.copy()
+    return average + np.float32((1 - decay) / (1 - decay ** (before + 1))) * (picture - average)
+
+
 class _Stopped(Exception):
     """Ends the optimiser between two steps, where everything fits together."""
 
@@ -261,7 +285,7 @@ class _Progress:
 
 
 class _Stage:
-    """A run at one of its sizes: its last picture, its best snapshot.
+    """A run at one of its sizes: its last picture, its best snapshot, the average of its pictures.
 
     Iterations go on counting from size to size; the best snapshot is looked for anew.
     """
@@ -282,6 +306,7 @@ class _Stage:
         self._best: np.ndarray | None = None
         self._best_step: Step | None = None
         self._best_total = np.inf
+        self._average = resume.average if resume else None
         if resume:
             if resume.iteration:
                 # The history ends before the step that is about to be made again.
@@ -289,7 +314,9 @@ class _Stage:
             self._best, self._best_total = resume.best, resume.best_total
             self._best_step = next((step for step in history[::-1] if step.total == self._best_total), None)
 
-    def optimize(self, loss: WholeLoss | TiledLoss, start: np.ndarray) -> bool:
+    def optimize(
+        self, loss: WholeLoss | TiledLoss, start: np.ndarray, remembered: Mapping[str, np.ndarray] | None
+    ) -> bool:
         """Improve a picture in the recipe's range, step by step; whether the run was stopped."""
         height, width = start.shape[:2]
         self._progress.watchers.begin(Beginning(self._scale, height, width, loss.tile, loss.graph))
@@ -302,7 +329,7 @@ class _Stage:
                 recipe.iterations,
                 self._report,
                 (0.0, 255.0 / recipe.unit) if recipe.clip else None,
-                resume and resume.optimizer,
+                remembered,
                 resume.iteration if resume else 0,
             )
         except _Stopped:
@@ -319,10 +346,22 @@ class _Stage:
             self._last, self._last_step = picture, step
         snapshot = bool(every) and iteration > 0 and iteration % every == 0
         progress.state = State(
-            iteration, picture, state, progress.history[:], {}, self._best, self._best_total, self._scale
+            iteration,
+            picture,
+            state,
+            progress.history[:],
+            {},
+            self._best,
+            self._best_total,
+            self._scale,
+            self._average,
         )
         progress.watchers.state(progress.state)
         progress.history.append(step)
+        if self._recipe.average_decay:
+            self._average = _averaged(
+                self._average, state.get("best", picture), self._recipe.average_decay, iteration
+            )
         if self._recipe.keep_best and snapshot and step.total < self._best_total:
             self._best, self._best_total, self._best_step = picture.copy(), step.total, step
         try:
@@ -338,10 +377,13 @@ class _Stage:
             self._progress.on_step(shown)
         self._progress.watchers.step(shown)
         if snapshot:
+            picture = picture if self._average is None else self._average * self._unit
             self._progress.watchers.snapshot(replace(step, picture=self.finished(picture)))
 
     def result(self) -> tuple[Step, np.ndarray]:
-        """What it comes to, in pixel values: the last picture, or the best snapshot if that is better."""
+        """What it comes to, in pixel values: the last picture, the average, or the best snapshot."""
+        if self._average is not None:
+            return self._last_step, self._average * self._unit
         if self._best is not None and self._best_total <= self._last_step.total:
             return self._best_step or self._last_step, self._best * self._unit
         return self._last_step, self._last * self._unit

@@ -1,6 +1,6 @@
 """What makes a recipe valid: names that exist, values in their ranges, nothing that contradicts itself.
 
-`neuralstyle.recipes.Recipe` is held to it when it is made, so that a recipe that exists can be run. The
+`neuralstyle.recipe.Recipe` is held to it when it is made, so that a recipe that exists can be run. The
 names stand here as well as beside what they name, because a wrong one is to be found before TensorFlow
 is imported.
 """
@@ -13,26 +13,33 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from neuralstyle.files import InputError, require
+from neuralstyle.optimizers import Adam
 
 if TYPE_CHECKING:
-    from neuralstyle.recipes import Recipe
+    from neuralstyle.recipe import Recipe
 
 #: The names that a field of a recipe can have.
 NAMES: dict[str, tuple[str, ...]] = {
     "content_formula": ("mean", "half-sum", "sum", "root"),
-    "style_formula": ("neural-style", "gatys", "chollet", "mean"),
-    "tv_formula": ("mean-squares", "swapped-mean-squares", "power", "absolute"),
-    "pooling": ("max", "average"),
+    "style_formula": ("neural-style", "gatys", "chollet", "mean", "wasserstein"),
+    "style_blending": ("losses", "targets"),
+    "tv_formula": ("mean-squares", "swapped-mean-squares", "power", "absolute", "nine-point"),
+    "pooling": ("max", "average", "average-scaled", "l2-scaled"),
     "padding": ("SAME", "VALID"),
+    "border": ("zeros", "replicated"),
     "content_fit": ("width", "height", "longer side"),
-    "style_fit": ("stretch", "width", "alone"),
-    "resampling": ("bilinear", "nearest"),
+    "style_fit": ("stretch", "width", "alone", "longer-side"),
+    "resampling": ("bilinear", "bicubic", "nearest"),
     "keep_colours": ("yuv", "ycbcr", "lab", "luv"),
     "match_colours": ("cholesky", "symmetric", "luminance"),
 }
 
+#: Starts that are drawn at random, and all that are no file.
+RANDOM_STARTS = ("noise", "grey", "uniform", "truncated-normal", "style-statistics")
+STARTS = (*RANDOM_STARTS, "content", "style")
+
 #: Fields that may be None.
-_OPTIONAL = ("keep_colours", "match_colours", "content_size", "checkpoint_every")
+_OPTIONAL = ("keep_colours", "match_colours", "content_size", "coarsest", "checkpoint_every")
 
 #: A range: whether a value lies in it, and how a message says so.
 _Range = tuple[Callable[[object], bool], str]
@@ -40,6 +47,7 @@ _COUNT: _Range = (lambda value: isinstance(value, Integral) and value >= 1, "1 o
 _POSITIVE: _Range = (lambda value: 0 < value < inf, "greater than 0, and finite")
 _NOT_NEGATIVE: _Range = (lambda value: 0 <= value < inf, "0 or more, and finite")
 _SHARE: _Range = (lambda value: 0 <= value <= 1, "between 0 and 1")
+_DECAY: _Range = (lambda value: 0 <= value < 1, "0 or more and less than 1")
 
 _RANGES: dict[str, _Range] = {
     "content_weight": _NOT_NEGATIVE,
@@ -47,7 +55,10 @@ _RANGES: dict[str, _Range] = {
     "tv_weight": _NOT_NEGATIVE,
     "unit": _POSITIVE,
     "style_range": _POSITIVE,
+    "activation_unit": _POSITIVE,
     "content_size": _COUNT,
+    "coarsest": _COUNT,
+    "average_decay": _DECAY,
     "noise": _NOT_NEGATIVE,
     "noise_blend": _SHARE,
     "iterations": _COUNT,
@@ -140,16 +151,32 @@ def _check_layers(name: str, layers: Mapping[str, float]) -> None:
 
 
 def _check_combinations(recipe: "Recipe") -> None:
-    if recipe.scale_iterations and len(recipe.scale_iterations) != len(recipe.scales):
+    if not recipe.coarsest and recipe.scale_iterations and len(recipe.scale_iterations) != len(recipe.scales):
         raise InputError(
             f"scale_iterations has {len(recipe.scale_iterations)} numbers for {len(recipe.scales)} scales",
             fields=("scale_iterations", "scales"),
         )
-    if not recipe.start:
-        raise InputError("start is empty; it must be noise, content, style or a file", fields=("start",))
-    if recipe.noise_blend and recipe.start == "noise":
+    if recipe.coarsest and (recipe.scales or not recipe.content_size):
         raise InputError(
-            "noise_blend mixes noise into a picture, and start is noise; name content, style or a file",
+            "coarsest says where the scales up to content_size begin; it needs content_size, and no scales",
+            fields=("coarsest", "content_size", "scales"),
+        )
+    if recipe.carry_moments and not isinstance(recipe.optimizer, Adam):
+        raise InputError(
+            "carry_moments goes with Adam, which has moments; choose adam as the optimizer",
+            fields=("carry_moments", "optimizer"),
+        )
+    if recipe.average_decay and recipe.keep_best:
+        raise InputError(
+            "average_decay makes the result an average, and keep_best the best picture; choose one of them",
+            fields=("average_decay", "keep_best"),
+        )
+    if not recipe.start:
+        raise InputError(f"start is empty; it must be {', '.join(STARTS)} or a file", fields=("start",))
+    if recipe.noise_blend and recipe.start in RANDOM_STARTS:
+        raise InputError(
+            f"noise_blend mixes noise into a picture, and start is {recipe.start}; "
+            "name content, style or a file",
             fields=("noise_blend", "start"),
         )
     weights = {

@@ -21,6 +21,7 @@ ORDER = (
         "cluster",
         "networks",
         "validity",
+        "recipe",
         "recipes",
     ),
     *("runs", "preparation", "loss", "feedforward", "transfer", "video", "web", "command"),

@@ -9,7 +9,7 @@ import neuralstyle
 from neuralstyle import RECIPES
 from neuralstyle.loss import losses
 from neuralstyle.loss.terms import objective_of
-from neuralstyle.preparation import network_for, scene_of
+from neuralstyle.preparation import Style, network_for, scene_of
 
 FIVE = [f"relu{block}_1" for block in range(1, 6)]
 NAMES = list(RECIPES)
@@ -159,6 +159,50 @@ def test_each_term_equals_the_published_formula(shipped_network, pictures, name)
     assert losses["total"] == pytest.approx(sum(expected.values()), rel=1e-4)
 
 
+def wasserstein(first, second):
+    """StyleLossW2 of style_transfer.py, by eigenvalues in float64."""
+    first, second = (
+        features.reshape(-1, features.shape[-1]).astype(np.float64) for features in (first, second)
+    )
+    one, other = (np.cov(x.T, bias=True) + 1e-4 * np.eye(x.shape[1]) for x in (first, second))
+    values, vectors = np.linalg.eigh(other)
+    root = vectors * np.sqrt(values) @ vectors.T
+    trace = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ one @ root), 0)).sum()
+    means = np.mean((first.mean(0) - second.mean(0)) ** 2)
+    return means + (np.trace(one) + np.trace(other) - 2 * trace) / len(one)
+
+
+def nine_points(x):
+    """TVLoss of style_transfer.py."""
+    x = np.pad(x.astype(np.float64), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    middle, falling, rising = x[1:-1, 1:-1], x[1:, 1:] - x[:-1, :-1], x[1:, :-1] - x[:-1, 1:]
+    straight = [x[1:-1, 2:] - middle, x[2:, 1:-1] - middle]
+    return 2 * (sum(np.mean(d**2) / 3 for d in straight) + sum(np.mean(d**2) / 12 for d in (falling, rising)))
+
+
+def test_each_term_of_style_transfer_pytorch_equals_its_formula(shipped_network, pictures):
+    losses, _ = neuralstyle.loss_and_gradient(*pictures, "style-transfer-pytorch", shipped_network)
+    network = replace(shipped_network, border="replicated")
+    layers = [*FIVE, "relu4_2"]
+    F, P, A = (
+        {
+            layer: features / 57.6
+            for layer, features in neuralstyle.features(network, picture, layers, "max", "VALID").items()
+        }
+        for picture in pictures
+    )
+    expected = {
+        "content": 0.015 * np.mean((F["relu4_2"] - P["relu4_2"]) ** 2, dtype=np.float64),
+        "style": sum(
+            weight / 341 * wasserstein(F[layer], A[layer])
+            for layer, weight in zip(FIVE, (256, 64, 16, 4, 1), strict=True)
+        ),
+        "tv": 2 * nine_points(pictures[0] / 255),
+    }
+    for term, value in expected.items():
+        assert losses[term] == pytest.approx(value, rel=1e-4), term
+
+
 def dimmed(network):
     """The network that makes of a picture what the given one makes of the picture divided by 255."""
     first, *others = network.layers
@@ -238,6 +282,40 @@ def test_several_styles_count_by_their_blend_weights(small_network, pictures):
     first, second = style_loss(style), style_loss(other)
     assert style_loss([style, other]) == pytest.approx((first + second) / 2, rel=1e-5)
     assert style_loss([style, other], (3.0, 1.0)) == pytest.approx(0.75 * first + 0.25 * second, rel=1e-5)
+
+
+@pytest.mark.parametrize("formula", ["mean", "wasserstein"])
+def test_several_styles_can_make_one_target(small_network, pictures, formula):
+    image, content, style = pictures
+    # The same picture twice is the target that it is alone; one target between two that differ is nearer.
+    recipe = replace(RECIPES["style-transfer-pytorch"], style_formula=formula, style_blend=(1.0, 3.0))
+
+    def style_loss(styles, **fields):
+        asked = replace(recipe, **fields)
+        return neuralstyle.loss_and_gradient(image, content, styles, asked, small_network)[0]["style"]
+
+    alone = style_loss(style, style_blend=())
+    assert style_loss([style, style]) == pytest.approx(alone, rel=1e-4)
+    other = style[::-1, ::-1, ::-1] * 0.5
+    assert style_loss([style, other]) < 0.99 * style_loss([style, other], style_blending="losses")
+
+
+def test_one_target_of_several_styles_does_not_go_with_masks(small_network, pictures):
+    image, content, style = pictures
+    styles = [Style(style, np.ones(content.shape[:2], np.float32)), Style(style)]
+    with pytest.raises(neuralstyle.InputError, match="style_blending makes one target"):
+        neuralstyle.loss_and_gradient(image, content, styles, "style-transfer-pytorch", small_network)
+
+
+def test_a_mask_leaves_the_rest_out_of_the_wasserstein_distance(small_network, pictures):
+    image, content, style = pictures
+    recipe = replace(RECIPES["style-transfer-pytorch"], style_layers={"relu1_1": 1.0}, border="zeros")
+    mask = np.zeros(content.shape[:2], np.float32)
+    mask[:, :20] = 1
+    masked = neuralstyle.loss_and_gradient(image, content, Style(style, mask), recipe, small_network)[0]
+    network = small_network.divided(57.6)
+    F, A = (neuralstyle.features(network, picture, ["relu1_1"])["relu1_1"] for picture in (image, style))
+    assert masked["style"] == pytest.approx(wasserstein(F[:, :20], A), rel=1e-4)
 
 
 def test_a_picture_of_another_size_than_the_content_is_refused(small_network, pictures):

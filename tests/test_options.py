@@ -6,7 +6,7 @@ from neuralstyle import RECIPES, InputError
 from neuralstyle.command.options import parser, respelled
 from neuralstyle.command.recipe import recipe_from
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
-from neuralstyle.recipes import FIVE
+from neuralstyle.recipes import FIVE, stages
 
 
 def recipe(*arguments):
@@ -160,6 +160,19 @@ def test_a_width_scales_every_size_of_a_recipe_from_coarse_to_fine():
 def test_a_scale_that_a_small_width_would_make_too_small_is_left_out(options, scales, iterations):
     found = recipe("--recipe", "painterly", "--width", "60", *options)
     assert (found.scales, found.scale_iterations) == (scales, iterations)
+
+
+def test_a_size_gives_a_ladder_another_end():
+    found = recipe("--recipe", "style-transfer-pytorch", "--longer-side", "200")
+    assert [stage.content_size for stage in stages(found)] == [141, 200]
+    assert [stage.iterations for stage in stages(found)] == [1000, 500]
+    found = recipe("--recipe", "style-transfer-pytorch", "--scales", "32", "64", "128", "--iterations", "5")
+    assert [(stage.content_size, stage.iterations) for stage in stages(found)] == [(32, 5), (64, 5), (128, 5)]
+
+
+def test_another_optimizer_than_adam_has_no_moments_to_go_on_with():
+    found = recipe("--recipe", "style-transfer-pytorch", "--optimizer", "lbfgs")
+    assert RECIPES["style-transfer-pytorch"].carry_moments and not found.carry_moments
 
 
 def test_other_scales_than_the_recipes_have_the_same_iterations_each():

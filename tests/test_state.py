@@ -30,7 +30,7 @@ def recorded(network, seed=7, **changed):
 @pytest.fixture
 def state(record):
     rng = np.random.default_rng(1)
-    picture, best, mean, variance = rng.normal(size=(4, 16, 20, 3)).astype(np.float32)
+    picture, best, mean, variance, average = rng.normal(size=(5, 16, 20, 3)).astype(np.float32)
     return State(
         iteration=2,
         picture=picture,
@@ -40,6 +40,7 @@ def state(record):
         best=best,
         best_total=1 / 7,
         scale=1,
+        average=average,
     )
 
 

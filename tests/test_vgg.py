@@ -142,3 +142,39 @@ def test_an_unknown_layer_is_named(small_network, photograph):
 def test_an_unknown_pooling_is_named(small_network, photograph):
     with pytest.raises(neuralstyle.InputError, match="unknown pooling 'median'"):
         neuralstyle.features(small_network, photograph[:32, :32], ["relu1_1"], pooling="median")
+
+
+def test_a_replicated_border_is_what_the_first_convolution_alone_sees(small_network, photograph):
+    image = photograph[:33, :47]
+    layers = ["relu1_1", "relu1_2"]
+    ours = neuralstyle.features(replace(small_network, border="replicated"), image, layers)
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    first = neuralstyle.features(small_network, padded, ["relu1_1"])["relu1_1"][1:-1, 1:-1]
+    np.testing.assert_allclose(ours["relu1_1"], first, atol=1e-3)
+    kernel, bias = small_network.convolutions[1].kernel, small_network.convolutions[1].bias
+    second = np.maximum(tf.nn.conv2d(first[np.newaxis], kernel, 1, "SAME")[0] + bias, 0)
+    np.testing.assert_allclose(ours["relu1_2"], second, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "formula"),
+    [
+        ("average-scaled", lambda windows: 2 * windows.mean(axis=(1, 3))),
+        ("l2-scaled", lambda windows: 0.78 * np.sqrt((windows**2).sum(axis=(1, 3)))),
+    ],
+)
+def test_scaled_pooling_equals_its_formula(small_network, photograph, pooling, formula):
+    found = neuralstyle.features(small_network, photograph[:32, :48], ["relu1_2", "pool1"], pooling, "VALID")
+    windows = found["relu1_2"].reshape(16, 2, 24, 2, -1)
+    np.testing.assert_allclose(found["pool1"], formula(windows), rtol=1e-5, atol=1e-5)
+
+
+def test_a_divided_network_has_every_activation_divided(small_network, photograph):
+    layers = ["conv1_1", "relu3_2", "relu5_4"]
+    image = photograph[:40, :50]
+    plain = neuralstyle.features(small_network, image, layers)
+    divided = neuralstyle.features(small_network.divided(57.6), image, layers)
+    for layer in layers:
+        np.testing.assert_allclose(
+            57.6 * divided[layer], plain[layer], rtol=1e-4, atol=1e-4 * abs(plain[layer]).max()
+        )

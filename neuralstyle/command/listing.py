@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from neuralstyle.recipes import RECIPES, find_recipe
+from neuralstyle.recipes import RECIPES, find_recipe, stages
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,9 +30,7 @@ def recipes_table() -> str:
         "pooling": lambda name, recipe: f"{recipe.pooling} {recipe.padding}",
         "start": lambda name, recipe: recipe.start,
         "optimizer": lambda name, recipe: type(recipe.optimizer).__name__,
-        "iterations": lambda name, recipe: " + ".join(
-            map(str, recipe.scale_iterations or (recipe.iterations,))
-        ),
+        "iterations": lambda name, recipe: " + ".join(str(stage.iterations) for stage in stages(recipe)),
         "from": lambda name, recipe: recipe.source,
     }
     rows = [list(columns)]

@@ -10,7 +10,7 @@ from functools import cache
 
 from neuralstyle.files import InputError
 from neuralstyle.recipes import RECIPES
-from neuralstyle.validity import NAMES
+from neuralstyle.validity import NAMES, STARTS
 
 DEFAULT_RECIPE = "cookbook"
 
@@ -133,7 +133,7 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
     add(
         "--style-fit",
         choices=NAMES["style_fit"],
-        help="how style pictures are sized: stretched to the content's size, to its width, or each by itself",
+        help="how style pictures are sized: stretched to the content's size, to its width, or by themselves",
     )
     add("--resampling", choices=NAMES["resampling"], help="how pictures are resized")
 
@@ -169,8 +169,9 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="mirror the network's kernels about their diagonal",
     )
-    add("--pooling", choices=("max", "avg", "average"), help="pool by the largest value or by the average")
+    add("--pooling", choices=("avg", *NAMES["pooling"]), help="pool by the largest value, average or squares")
     add("--padding", choices=NAMES["padding"], help="whether pooling keeps or drops an odd last row")
+    add("--border", choices=NAMES["border"], help="what the network sees beyond the picture's border")
 
 
 def _add_objective(group: argparse._ArgumentGroup) -> None:
@@ -196,6 +197,7 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
     for name, what in (("content", "content loss"), ("style", "style loss"), ("tv", "total variation")):
         names = ", ".join(NAMES[f"{name}_formula"])
         add(f"--{name}-formula", metavar="NAME", help=f"formula of the {what}: {names}")
+    add("--style-blending", choices=NAMES["style_blending"], help="what is blended of several styles")
     add(
         "--normalize-gradients",
         action=argparse.BooleanOptionalAction,
@@ -234,8 +236,8 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
         "--initial",
         "--init",
         dest="start",
-        metavar="noise|content|style|FILE",
-        help="picture to start from",
+        metavar="NAME|FILE",
+        help=f"picture to start from: {', '.join(STARTS)} or a file",
     )
     add(
         "--initial-noiseblend",
@@ -250,6 +252,7 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="clip the picture to its range after each step",
     )
+    add("--average-decay", type=float, metavar="D", help="average the pictures, each D times the next one")
     add(
         "--keep-best",
         action=argparse.BooleanOptionalAction,

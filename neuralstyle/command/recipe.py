@@ -88,6 +88,8 @@ def _sizes(options: Namespace, recipe: Recipe) -> dict[str, object]:
         own = {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
     elif options.scales and len(options.scales) != len(recipe.scale_iterations):
         own = {"scale_iterations": ()}
+    if options.scales and recipe.coarsest:
+        own["coarsest"] = None
     side = next(
         (side for side in ("width", "height", "longer_side") if getattr(options, side) is not None), None
     )
@@ -163,7 +165,10 @@ def _optimizer(options: Namespace, recipe: Recipe) -> dict[str, object]:
         if name not in known:
             kind = next(kind for kind, cls in _OPTIMIZERS.items() if type(optimizer) is cls)
             raise InputError(f"{spelled(name)} does not go with --optimizer {kind}")
-    return {"optimizer": replace(optimizer, **own)} if options.optimizer or own else {}
+    if not (options.optimizer or own):
+        return {}
+    moments = {} if isinstance(optimizer, Adam) else {"carry_moments": False}  # no other has them
+    return {"optimizer": replace(optimizer, **own), **moments}
 
 
 def _luminance(options: Namespace, recipe: Recipe) -> dict[str, object]:

@@ -27,6 +27,7 @@ from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.files import InputError, require
 from neuralstyle.free_memory import OVERRIDE
 from neuralstyle.recipes import Recipe, check_styles, stages
+from neuralstyle.validity import STARTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +86,7 @@ class _Request:
         inputs, options = self.inputs, self.options
         paths = [inputs.content, *inputs.styles, *inputs.masks, *inputs.style_masks]
         paths += [options.network, options.from_record]
-        if self.recipe.start not in ("noise", "content", "style"):
+        if self.recipe.start not in STARTS:
             paths.append(self.recipe.start)
         return [Path(path) for path in paths if path is not None]
 

@@ -184,6 +184,8 @@ class TiledLoss:
                     name: tf.compat.v1.placeholder(tf.float32, (None, None, channels))
                     for name, channels in objective.beside.items()
                 },
+                at_top=tf.equal(pixels[0], 0),  # there is a halo everywhere else
+                at_left=tf.equal(pixels[2], 0),
             )
             self._piece = piece
             with tf.name_scope("statistics"):

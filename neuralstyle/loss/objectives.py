@@ -45,6 +45,8 @@ class Piece:
         1×h×w×1, 0..1; None for everywhere.
     beside : mapping of str to tf.Tensor
         What terms compare the pixels with, by name: height×width×C, at the piece's own pixels.
+    at_top, at_left : bool or tf.Tensor
+        Whether the piece begins where the picture does.
     """
 
     pixels: tf.Tensor
@@ -54,6 +56,8 @@ class Piece:
     content: Mapping[str, tf.Tensor]
     masks: Sequence[Mapping[str, tf.Tensor] | None]
     beside: Mapping[str, tf.Tensor] = field(default_factory=dict)
+    at_top: bool | tf.Tensor = True
+    at_left: bool | tf.Tensor = True
 
 
 @dataclass(frozen=True)

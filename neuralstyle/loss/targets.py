@@ -14,7 +14,7 @@ from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.loss.masks import shrink
 from neuralstyle.loss.tiles import TileInput, cut
 from neuralstyle.networks import Network
-from neuralstyle.networks.gram import gram_matrix
+from neuralstyle.networks.gram import gram_matrix, sum_and_gram
 from neuralstyle.preparation import Scene, Style
 
 
@@ -26,6 +26,9 @@ class StyleTarget:
     ----------
     grams : mapping of str to ndarray
         Layer to raw Gram matrix AᵀA, float32 C×C.
+    sums : mapping of str to ndarray
+        Layer to the sum of the activations over the positions, float32 C, weighted by the square of the
+        picture's own mask, as the Gram matrix is.
     positions : mapping of str to int
         Layer to how many positions it was summed over.
     shares : mapping of str to float
@@ -36,6 +39,7 @@ class StyleTarget:
     """
 
     grams: Mapping[str, np.ndarray]
+    sums: Mapping[str, np.ndarray]
     positions: Mapping[str, int]
     shares: Mapping[str, float]
     masks: Mapping[str, np.ndarray] | None = None
@@ -179,13 +183,18 @@ def _content_activations(
 
 
 class _Grams:
-    """The Gram matrices of a piece of a style picture in the default graph, with and without a mask."""
+    """Sums of activations and Gram matrices of a piece of a style picture, with and without a mask."""
 
     def __init__(self, given: TileInput, layers: tuple[str, ...]) -> None:
         self.given, self.layers = given, layers
         self.masks = {layer: tf.compat.v1.placeholder(tf.float32, (1, None, None, 1)) for layer in layers}
-        self.plain = {layer: gram_matrix(given.features[layer]) for layer in layers}
-        self.masked = {layer: gram_matrix(given.features[layer] * self.masks[layer]) for layer in layers}
+        self.plain = {layer: sum_and_gram(given.features[layer]) for layer in layers}
+        self.masked = {layer: _masked(given.features[layer], self.masks[layer]) for layer in layers}
+
+
+def _masked(features: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    masked = features * mask
+    return tf.reduce_sum(masked * mask, (0, 1, 2)), gram_matrix(masked)
 
 
 def _style_target(
@@ -194,21 +203,23 @@ def _style_target(
     style: Style,
     tile: int | None,
 ) -> StyleTarget:
-    """The raw Gram matrices of one style picture."""
+    """The sums of one style picture."""
     network, layers = grams.given.network, grams.layers
     height, width = style.picture.shape[:2]
     own_masks = {} if style.own_mask is None else shrink(network, style.own_mask, layers)
-    sums = {layer: np.zeros(gram.shape, np.float64) for layer, gram in grams.plain.items()}
+    sums = {layer: [np.zeros(one.shape) for one in both] for layer, both in grams.plain.items()}
     for piece in cut(network, height, width, layers, tile):
         feed = grams.given.feed(style.picture, piece) | {
             grams.masks[layer]: mask[piece.owned[layer].slices][np.newaxis, ..., np.newaxis]
             for layer, mask in own_masks.items()
         }
-        for layer, gram in session.run(grams.masked if own_masks else grams.plain, feed).items():
-            sums[layer] += gram
+        for layer, both in session.run(grams.masked if own_masks else grams.plain, feed).items():
+            for so_far, more in zip(sums[layer], both, strict=True):
+                so_far += more
     sizes = network.sizes(height, width, layers)
     return StyleTarget(
-        grams={layer: gram.astype(np.float32) for layer, gram in sums.items()},
+        grams={layer: gram.astype(np.float32) for layer, (_, gram) in sums.items()},
+        sums={layer: total.astype(np.float32) for layer, (total, _) in sums.items()},
         positions={layer: sizes[layer][0] * sizes[layer][1] for layer in layers},
         shares={layer: float((own_masks[layer] ** 2).mean()) if own_masks else 1.0 for layer in layers},
         masks=None if style.mask is None else shrink(network, style.mask, layers),

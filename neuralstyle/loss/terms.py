@@ -1,26 +1,29 @@
 """The terms of an objective, each a function from its settings to an `Objective`, with its formula.
 
-Formulas are written F, P, A for the activations of the generated, the content and a style picture at a
-layer of h×w positions and C channels, and G = FᵀF, F flattened to (h·w)×C, for a raw Gram matrix.
+The style term is in `neuralstyle.loss.styles`. Formulas are written F and P for the activations of the
+generated and the content picture at a layer of h×w positions and C channels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import tensorflow as tf
 
-from neuralstyle.files import InputError
 from neuralstyle.loss.objectives import Objective, Piece, Sums, Term
+from neuralstyle.loss.styles import STYLE_FORMULAS, named, style
 from neuralstyle.loss.targets import Targets
-from neuralstyle.networks.gram import gram_matrix
 from neuralstyle.recipes import Recipe, shares
 
-
-def _formula(formulas: Mapping[str, Callable], name: str, what: str) -> Callable:
-    if name not in formulas:
-        raise InputError(f"unknown {what} formula {name!r}; choose one of {', '.join(formulas)}")
-    return formulas[name]
-
+__all__ = [
+    "CONTENT_FORMULAS",
+    "STYLE_FORMULAS",
+    "TEMPORAL_FORMULAS",
+    "TOTAL_VARIATION_FORMULAS",
+    "content",
+    "objective_of",
+    "style",
+    "temporal",
+    "total_variation",
+]
 
 # --- content ---------------------------------------------------------------------------------------
 
@@ -61,7 +64,7 @@ def content(
     InputError
         If there is no such formula.
     """
-    factor = _formula(CONTENT_FORMULAS, formula, "content")
+    factor = named(CONTENT_FORMULAS, formula, "content formula")
 
     def term(layer: str, weight: float) -> Term:
         name = f"content {layer}"
@@ -78,127 +81,6 @@ def content(
         return Term("content", weight, statistics, value, (layer,), (), normalize_gradients)
 
     return Objective(tuple(term(layer, weight) for layer, weight in layers.items() if weight), ("content",))
-
-
-# --- style -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The numbers that the style formulas divide by.
-
-    Attributes
-    ----------
-    positions : int
-        h·w of the layer for the generated picture.
-    style_positions : int
-        h·w of the layer for the style picture.
-    pixels : int
-        Height times width of the generated picture.
-    channels : int
-        C of the layer.
-    """
-
-    positions: int
-    style_positions: int
-    pixels: int
-    channels: int
-
-
-#: From the counts: what G is divided by, what A's Gram matrix is divided by, and the factor of the sum of
-#: squares. "Raw" formulas divide both by the same number, whatever the style picture's size.
-STYLE_FORMULAS: dict[str, Callable[[Counts], tuple[float, float, float]]] = {
-    # Σ(G/hwC − A/hwC)² / C²: neural-style (stylize.py), the cookbook listing
-    "neural-style": lambda n: (
-        n.positions * n.channels,
-        n.style_positions * n.channels,
-        1 / n.channels**2,
-    ),
-    # Σ(G−A)² / (4 C² (hw)²): Gatys et al. 2016, equation 4; neural-style-tf
-    "gatys": lambda n: (n.positions, n.positions, 1 / (4 * n.channels**2)),
-    # Σ(G−A)² / (4 · 3² · (h·w)²) with the picture's h·w and its 3 channels: Deep Learning with Python,
-    # listing 8.18; keras.io's example
-    "chollet": lambda n: (n.pixels, n.pixels, 1 / (4 * 3**2)),
-    # mean (G/hw − A/hw)²: the TensorFlow tutorial
-    "mean": lambda n: (n.positions, n.style_positions, 1 / n.channels**2),
-}
-
-
-def style(
-    layers: Mapping[str, float],
-    formula: str = "neural-style",
-    blend: Sequence[float] = (1.0,),
-    normalize_gradients: bool = False,
-) -> Objective:
-    """How far the picture's Gram matrices are from the style pictures'.
-
-    With a mask the activations are multiplied by it before the Gram matrix, which is then divided by
-    the mean of the mask's squares, so that a style that covers a tenth of the picture is compared at
-    the same scale as one that covers it all (Gatys et al. 2017, section 4, where masks are normalised
-    to Σ mask² = 1).
-
-    Parameters
-    ----------
-    layers : mapping of str to float
-        Layer to weight.
-    formula : str
-        A key of `STYLE_FORMULAS`.
-    blend : sequence of float
-        The weight of each style picture.
-    normalize_gradients : bool
-        Whether the gradient of each layer and style is scaled to an L1 norm of 1 before its weight is
-        applied.
-
-    Returns
-    -------
-    Objective
-        Σ over styles and layers of blend · weight · factor · Σ(G/n − A/m)².
-
-    Raises
-    ------
-    InputError
-        If there is no such formula.
-    """
-    formula_of = _formula(STYLE_FORMULAS, formula, "style")
-
-    def term(layer: str, index: int, weight: float) -> Term:
-        def name(masked: bool) -> str:
-            # Styles share one Gram matrix of the picture where nothing is their own.
-            return f"gram {layer} {index}" if masked or normalize_gradients else f"gram {layer}"
-
-        def statistics(piece: Piece) -> Sums:
-            mask = piece.masks[index]
-            features = piece.features[layer]
-            if mask is not None:
-                features = features * mask[layer]
-            return {name(mask is not None): gram_matrix(features)}
-
-        def value(sums: Sums, targets: Targets) -> tf.Tensor:
-            if len(targets.styles) != len(blend):
-                raise InputError(
-                    f"the objective's blend has {len(blend)} weights for {len(targets.styles)} style pictures"
-                )
-            target = targets.styles[index]
-            height, width, channels = targets.sizes[layer]
-            pixels = targets.height * targets.width
-            counts = Counts(height * width, target.positions[layer], pixels, channels)
-            divisor, style_divisor, factor = formula_of(counts)
-            share = 1.0 if target.masks is None else float((target.masks[layer] ** 2).mean())
-            gram = sums[name(target.masks is not None)] / (divisor * share)
-            style_gram = target.grams[layer] / (style_divisor * target.shares[layer])
-            return factor * tf.reduce_sum(tf.math.squared_difference(gram, style_gram))
-
-        return Term("style", weight, statistics, value, (), (layer,), normalize_gradients)
-
-    return Objective(
-        tuple(
-            term(layer, index, share * weight)
-            for index, share in enumerate(blend)
-            for layer, weight in layers.items()
-            if share * weight
-        ),
-        ("style",),
-    )
 
 
 # --- total variation -------------------------------------------------------------------------------
@@ -259,6 +141,31 @@ def _absolute(piece: Piece, unit: float) -> Sums:
     return {"tv absolute": (tf.reduce_sum(tf.abs(dy)) + tf.reduce_sum(tf.abs(dx))) / unit}
 
 
+def _nine_points(piece: Piece, unit: float) -> Sums:
+    dy, dx = _differences(piece)
+    # Both diagonals of each square of 2×2 pixels, which its upper left pixel owns.
+    rows, columns = tf.shape(dy)[0], tf.shape(dx)[1]
+    x = piece.pixels[: rows + 1, : columns + 1]
+    diagonals = tf.reduce_sum(tf.square(x[1:, 1:] - x[:-1, :-1]))
+    diagonals += tf.reduce_sum(tf.square(x[1:, :-1] - x[:-1, 1:]))
+    # With the border replicated, diagonals that leave the picture and come back run along it, two by two.
+    along = (
+        (piece.at_top, dx[:1]),
+        (tf.equal(rows, piece.height - 1), dx[-1:]),
+        (piece.at_left, dy[:, :1]),
+        (tf.equal(columns, piece.width - 1), dy[:, -1:]),
+    )
+    for at_border, differences in along:
+        diagonals += 2 * tf.cast(at_border, tf.float32) * tf.reduce_sum(tf.square(differences))
+    return _squares(piece, unit) | {"tv diagonals²": diagonals / unit**2}
+
+
+def _nine_point_means(sums: Sums, height: int, width: int) -> tf.Tensor:
+    straight = (sums["tv dy²"] + sums["tv dx²"]) / (3 * height * width * 3)
+    diagonal = sums["tv diagonals²"] / (12 * (height + 1) * (width + 1) * 3)
+    return 2 * (straight + diagonal)
+
+
 #: The sums that a formula needs of a piece, and its value from them and the picture's height and width.
 TOTAL_VARIATION_FORMULAS: dict[str, tuple[Callable, Callable]] = {
     # mean dy² + mean dx²: neural-style (stylize.py)
@@ -269,6 +176,9 @@ TOTAL_VARIATION_FORMULAS: dict[str, tuple[Callable, Callable]] = {
     "power": (_power, lambda sums, height, width: sums["tv power"]),
     # Σ|dy| + Σ|dx|: tf.image.total_variation, in the TensorFlow tutorial and neural-style-tf
     "absolute": (_absolute, lambda sums, height, width: sums["tv absolute"]),
+    # 2 (mean dx²/3 + mean dy²/3 + mean of each diagonal's squares/12), the border replicated, so that there
+    # are h·w differences and (h+1)(w+1) of each diagonal: style-transfer-pytorch (style_transfer.py, TVLoss)
+    "nine-point": (_nine_points, _nine_point_means),
 }
 
 
@@ -292,7 +202,7 @@ def total_variation(formula: str = "mean-squares", unit: float = 1.0) -> Objecti
     InputError
         If there is no such formula.
     """
-    sums_of, value_of = _formula(TOTAL_VARIATION_FORMULAS, formula, "total variation")
+    sums_of, value_of = named(TOTAL_VARIATION_FORMULAS, formula, "total variation formula")
 
     def value(sums: Sums, targets: Targets) -> tf.Tensor:
         return value_of(sums, targets.height, targets.width)
@@ -336,7 +246,7 @@ def temporal(offsets: Sequence[int] = (1,), formula: str = "masked", unit: float
     InputError
         If there is no such formula.
     """
-    summands_of, value_of = _formula(TEMPORAL_FORMULAS, formula, "temporal")
+    summands_of, value_of = named(TEMPORAL_FORMULAS, formula, "temporal formula")
 
     def term(offset: int) -> Term:
         name = f"temporal {offset}"
@@ -382,6 +292,7 @@ def objective_of(recipe: Recipe, styles: int = 1) -> Objective:
     normalize = recipe.normalize_gradients
     return (
         recipe.content_weight * content(recipe.content_layers, recipe.content_formula, normalize)
-        + recipe.style_weight * style(recipe.style_layers, recipe.style_formula, blend, normalize)
+        + recipe.style_weight
+        * style(recipe.style_layers, recipe.style_formula, blend, normalize, recipe.style_blending)
         + recipe.tv_weight * total_variation(recipe.tv_formula, recipe.unit)
     )

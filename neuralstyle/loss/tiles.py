@@ -32,6 +32,7 @@ every position that the tile owns has the value that it has in the whole picture
   of reach R this spoils no cell that is R or more pixels from that edge: by induction, a convolution
   there needs cells of the layer before that are R − S, which is the reach of that layer, from the edge;
   a pooling window needs cells inside its own. An owned cell is at least the halo away, and R ≤ halo.
+  (Nor does it matter that a network whose border is replicated repeats the region's last pixels there.)
 - Where the region ends with the picture, it pads as the whole picture does. An odd last row is padded
   (SAME) or dropped (VALID) as in the whole picture, because (H − begin)/2 rounds as H/2 does when begin
   is even. A cell that VALID pooling drops is no position, and nobody owns it.

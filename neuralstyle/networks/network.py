@@ -16,8 +16,11 @@ MEAN_PIXEL = (123.68, 116.779, 103.939)
 BLOCKS = {"VGG-16": (2, 2, 3, 3, 3), "VGG-19": (2, 2, 4, 4, 4)}
 
 #: How a network may pool, and what it may do with an odd last row or column.
-POOLINGS = ("max", "average")
+POOLINGS = ("max", "average", "average-scaled", "l2-scaled")
 PADDINGS = ("SAME", "VALID")
+
+#: What the first convolution sees beyond the picture's border. All others see zeros.
+BORDERS = ("zeros", "replicated")
 
 
 @dataclass(frozen=True)
@@ -59,19 +62,24 @@ class Network:
         Whether every filter was rescaled to a mean activation of 1 (Gatys et al. 2016, section 2).
     path : pathlib.Path or None
         The file it was read from.
-    pooling : {"max", "average"}
+    pooling : {"max", "average", "average-scaled", "l2-scaled"}
         2×2, stride 2. MatConvNet's file says max; Gatys et al. (2016, section 2) take the average,
-        which leaves padded positions out of the count.
+        which leaves padded positions out of the count. Scaled ones keep activations about as large as
+        the largest does: twice the average, and 0.78 times the root of the sum of the four squares
+        (style-transfer-pytorch, style_transfer.py, VGGFeatures).
     padding : {"SAME", "VALID"}
         What pooling does with an odd last row or column: MatConvNet and Caffe keep it ("SAME", sizes
         are rounded up), Keras drops it ("VALID").
+    border : {"zeros", "replicated"}
+        What the first convolution sees beyond the picture: zeros (the mean pixel), as every other
+        convolution does, or its last pixels repeated (style-transfer-pytorch).
     sha256 : str or None
         Of that file's content, as it was when it was read.
 
     Raises
     ------
     InputError
-        If there is no such pooling or padding.
+        If there is no such pooling, padding or border.
     """
 
     layers: tuple[Layer, ...]
@@ -81,12 +89,14 @@ class Network:
     path: Path | None = None
     pooling: str = "max"
     padding: str = "SAME"
+    border: str = "zeros"
     sha256: str | None = None
 
     def __post_init__(self) -> None:
         for what, value, known in (
             ("pooling", self.pooling, POOLINGS),
             ("padding", self.padding, PADDINGS),
+            ("border", self.border, BORDERS),
         ):
             if value not in known:
                 raise InputError(f"unknown {what} {value!r}; choose one of {', '.join(known)}")
@@ -190,6 +200,23 @@ class Network:
             if layer.name in layers:
                 strides[layer.name] = stride
         return strides, reach
+
+    def divided(self, unit: float) -> "Network":
+        """The same network with every activation divided by a number: the first kernel and all biases are.
+
+        ReLU, convolution and pooling commute with a positive factor; ``prob`` alone does not.
+        """
+        layers = tuple(
+            replace(
+                layer,
+                kernel=layer.kernel / np.float32(unit) if layer is self.convolutions[0] else layer.kernel,
+                bias=layer.bias / np.float32(unit),
+            )
+            if layer.kind == "convolution"
+            else layer
+            for layer in self.layers
+        )
+        return replace(self, layers=layers)
 
     def transposed(self) -> "Network":
         """The same network with every kernel mirrored about its diagonal, H and W swapped.

@@ -12,7 +12,20 @@ from neuralstyle.networks import Network
 from neuralstyle.networks.convolutions import convolution
 from neuralstyle.pictures.reading import as_image
 
-_POOLING = {"max": tf.nn.max_pool2d, "average": tf.nn.avg_pool2d}
+
+def _l2_pool(x: tf.Tensor, *window: object, name: str) -> tf.Tensor:
+    """0.78 √(Σ x²) over a window; of what padding cuts short, as much as of the whole of it."""
+    mean = tf.nn.avg_pool2d(tf.square(x), *window)
+    # At 0 the root has no slope, and after a ReLU many windows are 0.
+    return tf.multiply(0.78 * 2, tf.sqrt(tf.maximum(mean, 1e-12)), name=name)
+
+
+_POOLING = {
+    "max": tf.nn.max_pool2d,
+    "average": tf.nn.avg_pool2d,
+    "average-scaled": lambda x, *window, name: tf.multiply(2.0, tf.nn.avg_pool2d(x, *window), name=name),
+    "l2-scaled": _l2_pool,
+}
 
 
 def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
@@ -44,6 +57,8 @@ def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[st
         if layer.kind == "convolution":
             # MatConvNet pads the 3×3 convolutions with zeros; a fully connected layer sees its input once.
             edges = "VALID" if layer.name.startswith("fc") else "SAME"
+            if layer is needed[0] and network.border == "replicated":
+                x, edges = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC"), "VALID"
             # Its ReLU comes along, unless it is asked for as it is before.
             rectified = layer.name not in layers and following is not None and following.kind == "relu"
             x = convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)

@@ -39,13 +39,17 @@ class Adam:
     def step(
         self, picture: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray], iteration: int
     ) -> None:
-        """Move the picture and the moments, in place, by one step; the first iteration is 0."""
+        """Move the picture and the moments, in place, by one step; the first iteration is 0.
+
+        Moments that were carried over from a coarser scale have "earlier" beside them, how many steps they
+        had there.
+        """
         mean, variance = state["mean"], state["variance"]
         mean *= self.beta1
         mean += (1 - self.beta1) * gradient
         variance *= self.beta2
         variance += (1 - self.beta2) * np.square(gradient)
-        count = iteration + 1
+        count = iteration + 1 + int(state.get("earlier", 0))
         rate = self.learning_rate * (1 - self.beta2**count) ** 0.5 / (1 - self.beta1**count)
         direction = np.sqrt(variance)
         direction += self.epsilon

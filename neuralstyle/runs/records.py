@@ -15,15 +15,13 @@ from neuralstyle.pictures.reading import Picture, picture_size, read_text
 from neuralstyle.recipes import Recipe
 from neuralstyle.runs.codec import decode, encode
 from neuralstyle.runs.history import Step
+from neuralstyle.validity import STARTS
 
 #: The keyword of the PNG text chunk that holds a record.
 KEYWORD = "neuralstyle"
 
 #: The number of the format described in `make_record`.
 FORMAT = 1
-
-#: Starts of a recipe that are no file.
-_NO_FILE = ("noise", "content", "style")
 
 Described = np.ndarray | str | Path | Picture
 Record = dict[str, object]
@@ -87,7 +85,7 @@ def make_record(
         "styles": described(styles),
         "masks": described(masks),
         "style_masks": described(style_masks),
-        "start": None if recipe.start in _NO_FILE else _describe(recipe.start),
+        "start": None if recipe.start in STARTS else _describe(recipe.start),
         "network": {
             "name": network.path.name if network.path else None,
             "sha256": network.digest,

@@ -39,6 +39,8 @@ class State:
         Its total loss; infinite where there is none.
     scale : int
         Which size of a run from coarse to fine the picture has; the first is 0.
+    average : ndarray or None
+        The moving average of the pictures before this one, at its own scale, where the recipe makes one.
     """
 
     iteration: int
@@ -49,6 +51,7 @@ class State:
     best: np.ndarray | None = None
     best_total: float = np.inf
     scale: int = 0
+    average: np.ndarray | None = None
 
 
 def save_state(path: str | Path, state: State) -> None:
@@ -58,8 +61,8 @@ def save_state(path: str | Path, state: State) -> None:
 
     The file is NumPy's ``.npz``, uncompressed: ``header`` (UTF-8 JSON: program, format, iteration, scale,
     best_total, record, and the names of the losses), ``history`` (float64, one row a step: iteration,
-    seconds and the losses), ``picture``, ``best`` if there is one, and ``state.NAME`` for each array that
-    the optimiser remembers.
+    seconds and the losses), ``picture``, ``best`` and ``average`` if there are any, and ``state.NAME`` for
+    each array that the optimiser remembers.
 
     Parameters
     ----------
@@ -89,8 +92,9 @@ def save_state(path: str | Path, state: State) -> None:
         "picture": state.picture,
         **{f"state.{name}": array for name, array in state.optimizer.items()},
     }
-    if state.best is not None:
-        arrays["best"] = state.best
+    arrays |= {
+        name: array for name, array in (("best", state.best), ("average", state.average)) if array is not None
+    }
     check_writable(path)
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -140,9 +144,11 @@ def load_state(path: str | Path) -> State:
 
 def _state_from(header: Record, arrays: dict[str, np.ndarray]) -> State:
     names = header.get("losses", USUAL_LOSSES)  # older files have the usual ones
-    best, picture = arrays.get("best"), arrays["picture"]
-    if picture.ndim != 3 or picture.dtype != np.float32 or (best is not None and best.shape != picture.shape):
+    best, average, picture = arrays.get("best"), arrays.get("average"), arrays["picture"]
+    if picture.ndim != 3 or picture.dtype != np.float32:
         raise ValueError("no picture")
+    if any(other is not None and other.shape != picture.shape for other in (best, average)):
+        raise ValueError("pictures of two sizes")
     return State(
         iteration=int(header["iteration"]),
         picture=picture,
@@ -157,6 +163,7 @@ def _state_from(header: Record, arrays: dict[str, np.ndarray]) -> State:
         best=best,
         best_total=np.inf if best is None else float(header["best_total"]),
         scale=int(header["scale"]),
+        average=average,
     )
 
 
@@ -182,11 +189,12 @@ def check_same_run(path: str | Path, state: State, record: Record) -> None:
     """
     recipe = recipe_from_record(record)
     check_record(path, state.record)
-    ignoring = ("bits", "quality", "tile", "threads", "device", *(() if recipe.scales else ("iterations",)))
+    several = bool(recipe.scales or recipe.coarsest)
+    ignoring = ("bits", "quality", "tile", "threads", "device", *(() if several else ("iterations",)))
     found = difference(state.record, record, ignoring)
     if found:
         raise InputError(f"{path}: was made with {found}; give the same options, or leave --resume out")
-    if not recipe.scales and state.iteration > recipe.iterations:
+    if not several and state.iteration > recipe.iterations:
         raise InputError(
             f"{path}: has done {state.iteration} iterations, more than --iterations {recipe.iterations}"
         )
