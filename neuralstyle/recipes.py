@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from neuralstyle.files import InputError
-from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer
+from neuralstyle.motion import Motion
+from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, Optimizer, PreconditionedLBFGS
 from neuralstyle.validity import check_recipe, shares_of
 
 #: The five layers that most systems take style from.
@@ -80,9 +81,9 @@ class Recipe:
     scales : tuple of int
         Coarse to fine: the sizes of that side, one after the other, each start the last result
         enlarged; empty for `content_size` alone.
-    style_fit : {"stretch", "width", "alone"}
-        A style picture is stretched to the content's size; or given the content's width times its
-        style scale; or fitted by the content's rule, by itself.
+    style_fit : {"stretch", "width", "area", "alone"}
+        A style picture is stretched to the content's size; or given the content's width, or its area,
+        times its style scale; or fitted by the content's rule, by itself.
     style_scales : tuple of float
         A factor for the size of each style picture; empty for 1.
     resampling : {"bilinear", "nearest"}
@@ -107,6 +108,8 @@ class Recipe:
     keep_best : bool
         Whether the result is the best by total loss among the checkpoints and the last picture, rather
         than the last one.
+    motion : Motion or None
+        How a film is made of frames; None: as `Motion` has it.
     as_published : bool
         Whether the fields in `listing` hold.
     listing : mapping of str to value
@@ -152,6 +155,7 @@ class Recipe:
     match_colours: str | None = None
     checkpoint_every: int | None = None
     keep_best: bool = False
+    motion: Motion | None = None
     as_published: bool = False
     listing: Mapping[str, object] = field(default_factory=dict)
 
@@ -276,6 +280,10 @@ RECIPES: dict[str, Recipe] = {
         start="content",
         optimizer=LBFGS(),
         iterations=1000,
+        motion=Motion(200.0, iterations=800, tolerance=None),
+        listing={
+            "motion": Motion(200.0, iterations=800, tolerance=None, formula="product", trust="forward")
+        },
     ),
     # The program trains a network with it. On a single picture it shows what the network strives for.
     "fast-style-transfer": Recipe(
@@ -304,6 +312,20 @@ RECIPES: dict[str, Recipe] = {
         optimizer=LBFGS(),
         iterations=60,
         scale_iterations=(80, 60, 40),
+    ),
+    # jcjohnson's neural-style for films. Its Torch makes one evaluation a step and remembers 100 of them.
+    "artistic-videos": Recipe(
+        source="manuelruder/artistic-videos, artistic_video.lua and artistic_video_core.lua",
+        content_layers={"relu4_2": 1.0},
+        style_layers=dict.fromkeys(FIVE, 1.0),
+        tv_formula="half-squares",
+        style_weight=100.0,
+        tv_weight=1e-3,
+        style_fit="area",
+        noise=0.001,
+        optimizer=PreconditionedLBFGS(memory=100, exponent=0.0),
+        iterations=2000,
+        motion=Motion(1000.0, iterations=1000),
     ),
 }
 

@@ -218,7 +218,7 @@ def run(
     return Result(image, progress.history, picture, step, progress.state, tile, interrupted)
 
 
-class _InUnits:
+class InUnits:
     """A loss of pixel values 0..255, as a function of the range that a recipe is optimised in."""
 
     def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32) -> None:
@@ -297,7 +297,7 @@ class _Stage:
         try:
             minimize(
                 recipe.optimizer,
-                _InUnits(loss, self._unit),
+                InUnits(loss, self._unit),
                 start,
                 recipe.iterations,
                 self._report,

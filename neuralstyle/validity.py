@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 NAMES: dict[str, tuple[str, ...]] = {
     "content_formula": ("mean", "half-sum", "sum", "root"),
     "style_formula": ("neural-style", "gatys", "chollet", "mean"),
-    "tv_formula": ("mean-squares", "swapped-mean-squares", "power", "absolute"),
+    "tv_formula": ("mean-squares", "swapped-mean-squares", "power", "half-squares", "absolute"),
     "pooling": ("max", "average"),
     "padding": ("SAME", "VALID"),
     "content_fit": ("width", "height", "longer side"),
-    "style_fit": ("stretch", "width", "alone"),
+    "style_fit": ("stretch", "width", "area", "alone"),
     "resampling": ("bilinear", "nearest"),
     "keep_colours": ("yuv", "ycbcr", "lab", "luv"),
     "match_colours": ("cholesky", "symmetric", "luminance"),
