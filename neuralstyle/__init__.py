@@ -17,5 +17,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "transfer": ["Result", "Step", "stylize"],
         "networks.vgg": ["features"],
         "video.flow": ["flow_trust", "optical_flow"],
+        "video.loop": ["stylize_frames"],
     },
 )

@@ -33,8 +33,8 @@ class Motion:
         Of each frame but the first of a shot, which has the recipe's own; None: half of those.
     tolerance : float or None
         A frame is done when its loss has changed by less than this share of itself in `tolerance_every`
-        iterations; None: never before its last iteration. Not asked of a first frame that is made from
-        coarse to fine.
+        iterations; None: never before its last iteration. The first frame of a shot is not asked if it is
+        made from coarse to fine.
     tolerance_every : int
     passes : int
         How often the film is gone through, forwards and backwards in turn.

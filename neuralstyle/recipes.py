@@ -281,9 +281,7 @@ RECIPES: dict[str, Recipe] = {
         optimizer=LBFGS(),
         iterations=1000,
         motion=Motion(200.0, iterations=800, tolerance=None),
-        listing={
-            "motion": Motion(200.0, iterations=800, tolerance=None, formula="product", trust="forward")
-        },
+        listing={"motion": Motion(200.0, iterations=800, tolerance=None, formula="product", trust="forward")},
     ),
     # The program trains a network with it. On a single picture it shows what the network strives for.
     "fast-style-transfer": Recipe(
@@ -328,6 +326,7 @@ RECIPES: dict[str, Recipe] = {
         motion=Motion(1000.0, iterations=1000),
     ),
 }
+RECIPES["painterly-film"] = replace(RECIPES["painterly"], motion=Motion(iterations=30, tolerance=None))
 
 
 def stages(recipe: Recipe) -> list[Recipe]:

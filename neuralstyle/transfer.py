@@ -225,9 +225,11 @@ class InUnits:
         self._loss, self._unit = loss, unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
+        """The losses of a picture in the recipe's range."""
         return self._loss.losses(self._times_unit(picture))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        """The same, and the derivative of the total with respect to that picture."""
         losses, gradient = self._loss.losses_and_gradient(self._times_unit(picture))
         return losses, self._times_unit(gradient)
 

@@ -99,9 +99,7 @@ class FlowFiles:
         Height and width of the frames.
     """
 
-    def __init__(
-        self, backward: str, forward: str | None, trust: str | None, size: tuple[int, int]
-    ) -> None:
+    def __init__(self, backward: str, forward: str | None, trust: str | None, size: tuple[int, int]) -> None:
         self._backward, self._forward, self._trust, self._size = backward, forward, trust, size
 
     def __enter__(self) -> "FlowFiles":

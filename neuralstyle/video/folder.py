@@ -107,7 +107,11 @@ class WorkFolder:
             return
         for number, frame in read_frames(frames, missing[0]):
             if not self._content_path(number).exists():
-                write_image(self._content_path(number), resize(frame, *size, resampling))
+                self.keep_content(number, resize(frame, *size, resampling))
+
+    def keep_content(self, number: int, frame: np.ndarray) -> None:
+        """Put a content frame into the folder, H×W×3, 0..255; rounded to 8 bits."""
+        write_image(self._content_path(number), frame)
 
     def content(self, number: int) -> np.ndarray:
         """A content frame, H×W×3, float32, RGB, 0..255."""
