@@ -4,9 +4,8 @@ Source: Ruder, Dosovitskiy & Brox, "Artistic style transfer for videos" (GCPR 20
 artistic-videos.
 """
 
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -17,25 +16,15 @@ from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
 from neuralstyle.loss.memory import optimizer_bytes
 from neuralstyle.loss.terms import objective_of, temporal
 from neuralstyle.motion import Motion
-from neuralstyle.networks import Network, load_network
+from neuralstyle.networks import Network
 from neuralstyle.optimizers import minimize
 from neuralstyle.pictures.colours import keep_colours, luminance
-from neuralstyle.pictures.reading import AnyPicture, as_image
-from neuralstyle.pictures.sizes import resize
-from neuralstyle.preparation import (
-    Scene,
-    Style,
-    content_size,
-    network_for,
-    prepare,
-    scene_of,
-    starting_picture,
-)
-from neuralstyle.recipes import Recipe, find_recipe, stages
+from neuralstyle.preparation import Scene, Style, network_for, prepare, starting_picture
+from neuralstyle.recipes import Recipe, stages
 from neuralstyle.runs.history import Step
 from neuralstyle.transfer import InUnits, Job, run
 from neuralstyle.video.cuts import is_cut
-from neuralstyle.video.flow import blend, check_flow, long_term_trust, warp
+from neuralstyle.video.flow import blend, long_term_trust, warp
 from neuralstyle.video.flows import FlowFiles, Flows
 from neuralstyle.video.folder import Rendered, WorkFolder
 
@@ -116,83 +105,26 @@ def run_film(
     recipe = job.recipe.with_listing()
     with ExitStack() as stack:
         frames = _Frames(job, folder, flows, stack, on_step, stop or threading.Event())
-        several = job.motion.passes > 1
-        first = max(folder.passes(), default=1)
-        for at in range(first, job.motion.passes + 1):
-            last = at == job.motion.passes
-            for rendered in frames.go_through(at, 0 if last else at):
-                if not last:
-                    continue
-                if recipe.keep_colours:
-                    content = folder.content(rendered.number)
-                    coloured = keep_colours(np.float32(rendered.picture), content, recipe.keep_colours)
-                    rendered = replace(rendered, picture=_rounded(coloured))
-                yield rendered
+        passes = job.motion.passes
+        for at in range(max(folder.passes(), default=1), passes):
+            for _ in frames.go_through(at, at):
+                """Only the last pass gives frames."""
             if frames.stop.is_set():
                 return
-            if several:
-                folder.forget_passes(at - 1)
-
-
-def stylize_frames(
-    frames: Iterable[AnyPicture],
-    styles: AnyPicture | Style | Sequence[AnyPicture | Style],
-    recipe: Recipe | str = "painterly-film",
-    network: Network | None = None,
-    *,
-    flow: str = "dis",
-    seed: int = 0,
-    find_cuts: bool = True,
-) -> Iterator[Rendered]:
-    """Render the frames of a film so that strokes move with what they are on.
-
-    Parameters
-    ----------
-    frames : iterable of (ndarray, PIL picture or path)
-        H×W×3, of one size; rounded to 8 bits.
-    styles : ndarray, path or Style, or a sequence of them
-    recipe : Recipe or str
-        Its `neuralstyle.motion.Motion` says how frames follow each other.
-    network : Network, optional
-        Default: `neuralstyle.load_network`'s.
-    flow : {"dis", "deepflow", "tvl1"}
-    seed : int
-    find_cuts : bool
-        Whether scene cuts are looked for.
-
-    Yields
-    ------
-    Rendered
-        Numbered from 1.
-
-    Raises
-    ------
-    InputError
-        As `neuralstyle.stylize` and `neuralstyle.optical_flow`.
-
-    Examples
-    --------
-    >>> from dataclasses import replace
-    >>> import neuralstyle, skimage.data
-    >>> photograph, painting = skimage.data.coffee(), skimage.data.astronaut()[:64, :64]
-    >>> frames = [photograph[100:148, x : x + 64] for x in (300, 303)]
-    >>> recipe = replace(neuralstyle.RECIPES["artistic-videos"], iterations=2)
-    >>> [frame.picture.shape for frame in neuralstyle.stylize_frames(frames, painting, recipe, flow="tvl1")]
-    [(48, 64, 3), (48, 64, 3)]
-    """
-    check_flow(flow)
-    recipe = find_recipe(recipe)
-    frames = [as_image(frame) for frame in frames]
-    styles = scene_of(frames[0], styles).styles
-    size = content_size(stages(recipe.with_listing())[-1], *frames[0].shape[:2])
-    with tempfile.TemporaryDirectory() as path:
-        folder = WorkFolder(path, {})
-        for number, frame in enumerate(frames, start=1):
-            folder.keep_content(number, resize(frame, *size, recipe.resampling))
-        numbers = range(1, len(frames) + 1)
-        job = FilmJob(numbers, styles, recipe, network or load_network(), seed, find_cuts=find_cuts)
-        with Flows(folder.content, folder.film, flow) as flows:
-            yield from run_film(job, folder, flows)
+            folder.forget_passes(at - 1)
+        rendered = frames.go_through(passes, 0)
+        if passes % 2 == 0:  # backwards
+            for _ in rendered:
+                """They are given in the film's order, once they are all there."""
+            if frames.stop.is_set():
+                return
+            rendered = (folder.finished(number, 0) for number in job.numbers)
+        for frame in rendered:
+            if recipe.keep_colours:
+                content = folder.content(frame.number)
+                coloured = keep_colours(np.float32(frame.picture), content, recipe.keep_colours)
+                frame = replace(frame, picture=_rounded(coloured))
+            yield frame
 
 
 class _Stopped(Exception):
