@@ -167,7 +167,7 @@ def film_recipe(options: Namespace) -> Recipe:
         for_still.iterations = [first]
     if options.offsets:
         motion["offsets"] = tuple(options.offsets)
-    if options.passes:
+    if options.passes is not None:
         motion["passes"] = options.passes
         require(options.passes >= 1, "--passes", options.passes, "1 or more")
     recipe = recipe_from(for_still)
@@ -189,12 +189,13 @@ def film_recipe(options: Namespace) -> Recipe:
 
 def respelled(error: InputError) -> str:
     """The message of an error, with the fields that it names spelled as the options that set them."""
-    if not error.fields:
-        return str(error)
     known = {action.dest: action.option_strings[0] for action in parser()._actions if action.option_strings}
     known |= _SPELLED | {"pass_weight": "--temporal-weight"}
-    words = "|".join(re.escape(field) for field in error.fields)
-    return re.sub(rf"\b({words})\b", lambda found: known.get(found[0], found[0]), str(error))
+    message = str(error)
+    for field in error.fields:
+        # Once: "frames is 2:9; there are frames 1 to 3".
+        message = re.sub(rf"\b{re.escape(field)}\b", known.get(field, field), message, count=1)
+    return message
 
 
 def _option(name: str) -> str:
