@@ -1,17 +1,30 @@
 """How good each optical flow is on a film whose flow is known, and how well trust tells what is visible.
 
 python benchmarks/video.py [--size 320x240] [--frames 4 4] [--speed 20]
+python benchmarks/video.py --flicker [--size 160x120] [--frames 5] [--speed 6] [--iterations 60 20]
+
+With --flicker: how much a stylised film flickers, beside its frames stylised one by one, and the style loss
+of both. Flicker is the mean of |x_i - warp(x_{i-1})| over the pixels whose exact flow can be trusted.
 """
 
 import argparse
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
+import skimage.data
 from made_film import MadeFilm, make_film
 from measuring import machine, size
 
-from neuralstyle.video.flow import METHODS, flow_trust, optical_flow
+from neuralstyle import RECIPES, Motion, load_network
+from neuralstyle.preparation import Style
+from neuralstyle.recipes import Recipe
+from neuralstyle.video.flow import METHODS, flow_trust, optical_flow, warp
+from neuralstyle.video.flows import Flows
+from neuralstyle.video.folder import Rendered, WorkFolder
+from neuralstyle.video.loop import FilmJob, run_film
 
 #: From a frame and its neighbour to the flow between them.
 Estimate = Callable[[int, int], np.ndarray]
@@ -59,17 +72,79 @@ def measure(made: MadeFilm, estimate: Estimate) -> dict[str, float]:
     }
 
 
+def flicker(made: MadeFilm, pictures: Sequence[np.ndarray]) -> float:
+    """The mean of |x_i − warp(x_{i−1})| over the pixels whose flow can be trusted, in 0..255."""
+    differences = []
+    for index in range(1, len(pictures)):
+        if index not in made.cuts:
+            trusted = flow_trust(made.forward[index], made.backward[index]) == 1
+            moved = warp(pictures[index - 1], made.backward[index])
+            differences.append(np.abs(pictures[index] - moved)[trusted].mean())
+    return float(np.mean(differences))
+
+
+def stylised(made: MadeFilm, recipe: Recipe) -> tuple[list[Rendered], float]:
+    """The film by a recipe, with flow by the default method, and the seconds it took."""
+    began = time.perf_counter()
+    numbers = range(1, len(made.frames) + 1)
+    job = FilmJob(numbers, (Style(np.float32(skimage.data.coffee())),), recipe, load_network())
+    with tempfile.TemporaryDirectory() as path:
+        folder = WorkFolder(path, {})
+        for number, frame in zip(numbers, made.frames, strict=True):
+            folder.keep_content(number, frame)
+        with Flows(folder.content, folder.film) as flows:
+            return list(run_film(job, folder, flows)), time.perf_counter() - began
+
+
+def print_flicker(made: MadeFilm, first: int, others: int, name: str) -> None:
+    """Print the table of flicker."""
+    recipe = replace(RECIPES[name], scales=(), scale_iterations=(), content_size=None, iterations=first)
+    held = Motion(iterations=others, tolerance=None)
+    variants = {
+        "one by one": Motion(0.0, start="content", iterations=first, tolerance=None),
+        "warped start, no temporal loss": replace(held, weight=0.0),
+        "film": held,
+        "film, long-term (1 2 4)": replace(held, offsets=(1, 2, 4)),
+        "film, 4 passes": replace(held, passes=4, pass_iterations=others, temporal_from_pass=2),
+    }
+    itself = flicker(made, made.frames)
+    print(f"the film itself: {itself:.2f}; {first} iterations of the first frame, {others} of the others")
+    print("| | flicker | of one by one | style loss | of one by one | total loss | iterations | s |")
+    print("|---|---|---|---|---|---|---|---|")
+    base = None
+    for name, motion in variants.items():
+        frames, seconds = stylised(made, replace(recipe, motion=motion))
+        flickering = flicker(made, [frame.picture for frame in frames])
+        # The first frame is the same in all.
+        style = float(np.mean([frame.losses["style"] for frame in frames[1:]]))
+        total = float(np.mean([frame.losses["total"] for frame in frames[1:]]))
+        base = base or (flickering, style)
+        count = sum(frame.evaluations for frame in frames)
+        print(
+            f"| {name} | {flickering:.2f} | {flickering / base[0]:.2f} | {style:.4g} | "
+            f"{style / base[1]:.2f} | {total:.4g} | {count} | {seconds:.0f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", type=size, default=(240, 320), metavar="WxH")
     parser.add_argument("--frames", type=int, nargs="+", default=[4, 4], help="of each shot")
     parser.add_argument("--speed", type=float, default=20, help="pixels a frame")
+    parser.add_argument("--flicker", action="store_true", help="measure flicker instead")
+    parser.add_argument("--iterations", type=int, nargs=2, default=[60, 20], metavar=("FIRST", "OTHERS"))
+    parser.add_argument("--recipe", default="painterly-film", help="default: %(default)s")
     options = parser.parse_args()
 
     print(machine())
     height, width = options.size
     made = make_film(height, width, options.frames, options.speed)
+    if options.flicker:
+        print(f"{len(made.frames)} frames, {width}×{height}, {options.speed:g} pixels a frame")
+        print_flicker(made, *options.iterations, options.recipe)
+        return
     print(
         f"{width}×{height}, {options.speed:g} pixels a frame; visible: {made.visible.mean():.2f} of the film"
     )

@@ -11,11 +11,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "loss.losses": ["loss_and_gradient"],
         "loss.objectives": ["Objective", "Term"],
         "loss.terms": ["content", "style", "total_variation"],
+        "motion": ["Motion"],
         "networks": ["Network", "load_network"],
         "preparation": ["Style"],
         "recipes": ["RECIPES", "Recipe"],
         "transfer": ["Result", "Step", "stylize"],
         "networks.vgg": ["features"],
         "video.flow": ["flow_trust", "optical_flow"],
+        "video.program": ["stylize_frames"],
     },
 )

@@ -211,6 +211,9 @@ def _style_size(recipe: Recipe, style: np.ndarray, scale: float, content: tuple[
         )
     if recipe.style_fit == "width":
         return fitted_size(height, width, "width", at_least_one(scale * content[1]))
+    if recipe.style_fit == "area":  # artistic_video_core.lua, getStyleImages
+        factor = scale * (content[0] * content[1] / (height * width)) ** 0.5
+        return at_least_one(factor * height), at_least_one(factor * width)
     if recipe.content_size is None:  # by itself, and as it is
         return fitted_size(height, width, "width", at_least_one(scale * width))
     return _fitted_size(recipe, height, width, scale)

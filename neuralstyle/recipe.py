@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from neuralstyle.motion import Motion
 from neuralstyle.optimizers import Adam, Optimizer
 from neuralstyle.validity import check_recipe
 
@@ -57,9 +58,9 @@ class Recipe:
     coarsest : int or None
         Instead of `scales`: sizes up to `content_size`, each √2 times the one before, from the smallest that
         is not below this.
-    style_fit : {"stretch", "width", "alone", "longer-side"}
-        A style picture is stretched to the content's size; or given the content's width times its
-        style scale; or fitted by the content's rule, by itself; or its longer side is made the content's
+    style_fit : {"stretch", "width", "area", "alone", "longer-side"}
+        A style picture is stretched to the content's size; or given the content's width, or its area, times
+        its style scale; or fitted by the content's rule, by itself; or its longer side is made the content's
         times its style scale where it is longer.
     style_scales : tuple of float
         A factor for the size of each style picture; empty for 1.
@@ -92,6 +93,8 @@ class Recipe:
     keep_best : bool
         Whether the result is the best by total loss among the checkpoints and the last picture, rather
         than the last one.
+    motion : Motion or None
+        How a film is made of frames; None: as `Motion` has it.
     as_published : bool
         Whether the fields in `listing` hold.
     listing : mapping of str to value
@@ -143,6 +146,7 @@ class Recipe:
     match_colours: str | None = None
     checkpoint_every: int | None = None
     keep_best: bool = False
+    motion: Motion | None = None
     as_published: bool = False
     listing: Mapping[str, object] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neuralstyle.files import InputError
+from neuralstyle.motion import Motion
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, PreconditionedLBFGS
 from neuralstyle.recipe import Recipe
 from neuralstyle.validity import shares_of
@@ -152,6 +153,8 @@ RECIPES: dict[str, Recipe] = {
         start="content",
         optimizer=LBFGS(),
         iterations=1000,
+        motion=Motion(200.0, iterations=800, tolerance=None),
+        listing={"motion": Motion(200.0, iterations=800, tolerance=None, formula="product", trust="forward")},
     ),
     # The program trains a network with it. On a single picture it shows what the network strives for.
     "fast-style-transfer": Recipe(
@@ -209,7 +212,22 @@ RECIPES: dict[str, Recipe] = {
         iterations=60,
         scale_iterations=(80, 60, 40),
     ),
+    # jcjohnson's neural-style for films. Its Torch makes one evaluation a step and remembers 100 of them.
+    "artistic-videos": Recipe(
+        source="manuelruder/artistic-videos, artistic_video.lua and artistic_video_core.lua",
+        content_layers={"relu4_2": 1.0},
+        style_layers=dict.fromkeys(FIVE, 1.0),
+        tv_formula="half-squares",
+        style_weight=100.0,
+        tv_weight=1e-3,
+        style_fit="area",
+        noise=0.001,
+        optimizer=PreconditionedLBFGS(memory=100, exponent=0.0),
+        iterations=2000,
+        motion=Motion(1000.0, iterations=1000),
+    ),
 }
+RECIPES["painterly-film"] = replace(RECIPES["painterly"], motion=Motion(iterations=30, tolerance=None))
 
 
 def stages(recipe: Recipe) -> list[Recipe]:

@@ -225,16 +225,18 @@ def run(
     return Result(image, progress.history, picture, step, progress.state, tile, interrupted)
 
 
-class _InUnits:
+class InUnits:
     """A loss of pixel values 0..255, as a function of the range that a recipe is optimised in."""
 
     def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32) -> None:
         self._loss, self._unit = loss, unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
+        """The losses of a picture in the recipe's range."""
         return self._loss.losses(self._times_unit(picture))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+        """The same, and the derivative of the total with respect to that picture."""
         losses, gradient = self._loss.losses_and_gradient(self._times_unit(picture))
         return losses, self._times_unit(gradient)
 
@@ -324,7 +326,7 @@ class _Stage:
         try:
             minimize(
                 recipe.optimizer,
-                _InUnits(loss, self._unit),
+                InUnits(loss, self._unit),
                 start,
                 recipe.iterations,
                 self._report,

@@ -7,7 +7,9 @@ import pytest
 import neuralstyle
 
 
-@pytest.mark.parametrize("name", ["stylize", "features", "loss_and_gradient", "optical_flow"])
+@pytest.mark.parametrize(
+    "name", ["stylize", "features", "loss_and_gradient", "optical_flow", "stylize_frames"]
+)
 def test_the_example_of_a_public_function_gives_what_it_says(name):
     function = getattr(neuralstyle, name)
     (example,) = doctest.DocTestFinder(recurse=False).find(function, name, globs={name: function})

@@ -20,6 +20,7 @@ ORDER = (
         "optimizers",
         "cluster",
         "networks",
+        "motion",
         "validity",
         "recipe",
         "recipes",

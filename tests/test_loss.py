@@ -84,6 +84,11 @@ class Formulas:
         b = (x[:-1, :-1] - x[:-1, 1:]) ** 2
         return np.sum((a + b) ** 1.25)
 
+    def tv_half_squares(self):
+        # artistic_video_core.lua, TVLoss, adds the gradient of this and counts nothing.
+        x = self.image
+        return 0.5 * (squares(x[:-1, :-1] - x[:-1, 1:]) + squares(x[:-1, :-1] - x[1:, :-1]))
+
     def tv_absolute(self, x):
         return np.abs(x[1:] - x[:-1]).sum() + np.abs(x[:, 1:] - x[:, :-1]).sum()
 
@@ -137,6 +142,13 @@ class Formulas:
             "tv": 1e-3 * self.tv_absolute(self.image),
         }
 
+    def artistic_videos(self):
+        return {
+            "content": 5 * self.content_mean("relu4_2"),
+            "style": 100 * 5 * self.style(self.style_neural_style),
+            "tv": 1e-3 * self.tv_half_squares(),
+        }
+
 
 #: Pooling and padding of each program, and the content layers that the formulas above read.
 PROGRAMS = {
@@ -147,6 +159,7 @@ PROGRAMS = {
     "keras": ("max", "VALID", ["relu5_2"]),
     "tensorflow-tutorial": ("max", "VALID", ["relu5_2"]),
     "neural-style-tf": ("average", "SAME", ["conv4_2"]),
+    "artistic-videos": ("max", "SAME", ["relu4_2"]),
 }
 
 

@@ -99,6 +99,27 @@ def test_what_cannot_be_is_refused(changed, expected):
         replace(RECIPE, **changed)
 
 
+def test_the_motion_of_artistic_videos_is_that_of_its_programs():
+    # artistic_video.lua: -temporal_weight 1e3, -num_iterations 2000,1000, -tol_loss_relative 0.0001 in 50;
+    # artistic_video_multiPass.lua: 15 passes of 100, -temporal_weight 5e2 after pass 8, blend 1 to 1
+    recipe = RECIPES["artistic-videos"]
+    assert (recipe.iterations, recipe.noise, recipe.start) == (2000, 0.001, "noise")
+    motion = recipe.motion
+    assert (motion.weight, motion.iterations, motion.offsets, motion.start) == (1000, 1000, (1,), "warped")
+    assert (motion.tolerance, motion.tolerance_every) == (1e-4, 50)
+    several = (motion.pass_iterations, motion.pass_weight, motion.temporal_from_pass, motion.share)
+    assert several == (100, 500, 8, 0.5)
+
+
+def test_the_films_of_neural_style_tf_have_its_mistakes_only_as_published():
+    # neural_style.py: --temporal_weight 2e2, --max_iterations 1000, --frame_iterations 800
+    recipe = RECIPES["neural-style-tf"]
+    assert (recipe.motion.weight, recipe.motion.iterations, recipe.motion.tolerance) == (200, 800, None)
+    assert (recipe.motion.formula, recipe.motion.trust) == ("masked", "backward")
+    published = replace(recipe, as_published=True).with_listing().motion
+    assert published == replace(recipe.motion, formula="product", trust="forward")
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_listing_can_be_put_in_force(name):
     recipe = replace(RECIPES[name], as_published=True).with_listing()

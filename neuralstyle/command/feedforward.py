@@ -134,7 +134,7 @@ def render(kind: str, options: Namespace) -> int:
     with quiet_import():
         from neuralstyle.feedforward.pictures import Written, render_files
 
-    opened = _open(kind, options, styles)
+    opened = open_network(kind, options, styles)
     _check_weights(options, opened)
     sizing = _sizing(options, opened.bytes_per_pixel)
 
@@ -235,8 +235,18 @@ class _Opened:
     bytes_per_pixel: int | None
 
 
-def _open(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Opened:
-    """Read the network of a kind, and prepare its renderer."""
+def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Opened:
+    """Read the network of a kind, and prepare its renderer.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    options : argparse.Namespace
+        Those of the kind, and threads, device, tile and margin.
+    styles : list of ndarray
+        H×W×3, 0..255, for the kinds that take styles.
+    """
     with quiet_import():
         from neuralstyle.feedforward import any_style, checkpoints, multi_style, saved_model, transform
         from neuralstyle.feedforward.weights import ANY_STYLE, MULTI_STYLE

@@ -133,7 +133,7 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
     add(
         "--style-fit",
         choices=NAMES["style_fit"],
-        help="how style pictures are sized: stretched to the content's size, to its width, or by themselves",
+        help="how style pictures are sized: stretched to the content's size, to its width or area, or alone",
     )
     add("--resampling", choices=NAMES["resampling"], help="how pictures are resized")
 

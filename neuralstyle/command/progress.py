@@ -1,13 +1,20 @@
 """What a terminal shows of a run while it goes on."""
 
 import sys
+import time
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from neuralstyle.command.terminal import tell
+from neuralstyle.recipes import stages
 from neuralstyle.runs.history import Step
 from neuralstyle.runs.watching import Beginning, Watcher
+
+if TYPE_CHECKING:
+    from neuralstyle.video.folder import Rendered
+    from neuralstyle.video.loop import FilmJob
 
 #: After how many steps the time of a run is estimated; the first is slower than the others.
 _STEPS_TO_ESTIMATE = 3
@@ -85,6 +92,89 @@ class ProgressBar(Watcher):
             self._bar.write(f"neuralstyle: {line}", file=sys.stderr)
 
 
+class FilmProgress:
+    """A progress bar over the iterations of all frames, and the time that is left.
+
+    A context manager: the bar is closed with the block.
+
+    Parameters
+    ----------
+    quiet : bool
+    job : FilmJob
+    size : (int, int)
+        Height and width of the frames.
+    """
+
+    def __init__(self, quiet: bool, job: "FilmJob", size: tuple[int, int]) -> None:
+        self._quiet = quiet or sys.stderr is None
+        motion, count = job.motion, len(job.numbers)
+        first = sum(stage.iterations for stage in stages(job.recipe))
+        others = motion.iterations or max(1, stages(job.recipe)[-1].iterations // 2)
+        several = motion.passes > 1
+        self._first, self._others = (motion.pass_iterations,) * 2 if several else (first, others)
+        self._frames = motion.passes * count
+        self._done, self._began, self._told = 0, time.perf_counter(), False
+        # The iterations at coarser scales, which say nothing of those that follow.
+        self._coarse = 0 if several else first - stages(job.recipe)[-1].iterations
+        total = self._first + (self._frames - 1) * self._others
+        if not self._quiet:
+            tell(
+                f"{count} frames of {size[1]}×{size[0]} pixels, at most {total} iterations; a frame takes "
+                "its iterations' time and hardly more"
+            )
+        self._bar = tqdm(
+            total=total, unit="it", disable=self._quiet, dynamic_ncols=True, file=sys.stderr, smoothing=0.05
+        )
+        self._number, self._reached = None, 0
+
+    def __enter__(self) -> "FilmProgress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def step(self, number: int, step: Step) -> None:
+        """Move the bar."""
+        if number != self._number or step.iteration < self._reached:
+            self._number, self._reached = number, 0
+            self._bar.set_description(f"frame {number}", refresh=False)
+        self._bar.set_postfix_str(f"loss {step.total:.4g}", refresh=False)
+        self._bar.update(step.iteration - self._reached)
+        self._reached = step.iteration
+        if step.iteration <= self._coarse:
+            self._began = time.perf_counter()
+
+    def frame(self, rendered: "Rendered") -> None:
+        """Count a frame as done, and say what is to be said of it."""
+        made = rendered.number == self._number
+        expected = self._others if self._done else self._first
+        self._done += 1
+        self._bar.total -= expected - (rendered.evaluations if made else 0)
+        self._bar.refresh()
+        if not made:
+            return
+        if rendered.cut:
+            self._say(f"a scene begins with frame {rendered.number}")
+        if not self._told and rendered.evaluations > self._coarse:
+            self._told = True
+            pace = (time.perf_counter() - self._began) / (rendered.evaluations - self._coarse)
+            left = pace * (self._bar.total - self._bar.n)
+            self._say(f"an iteration takes {pace:.2g} seconds, the rest at most about {_spoken(left)}")
+        self._coarse = 0
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            self._bar.write(f"neuralstyle: {line}", file=sys.stderr)
+
+
+def frames_bar(options: Namespace, count: int) -> tqdm:
+    """A progress bar over frames."""
+    quiet = options.quiet or sys.stderr is None
+    return tqdm(total=count, unit="frame", disable=quiet, dynamic_ncols=True, file=sys.stderr)
+
+
 def _spoken(seconds: float) -> str:
-    """A duration in words: "50 minutes", "3.5 hours"."""
+    """A duration in words: "40 seconds", "50 minutes", "3.5 hours"."""
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

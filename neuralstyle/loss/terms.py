@@ -5,6 +5,7 @@ generated and the content picture at a layer of h×w positions and C channels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import tensorflow as tf
 
@@ -128,12 +129,12 @@ def _swapped_mean_squares(sums: Sums, height: int, width: int) -> tf.Tensor:
     return sums["tv dy²"] / (height * (width - 1) * 3) + sums["tv dx²"] / ((height - 1) * width * 3)
 
 
-def _power(piece: Piece, unit: float) -> Sums:
+def _powers(piece: Piece, unit: float, exponent: float) -> Sums:
     dy, dx = _differences(piece)
     # Only pixels that have both neighbours count.
     rows, columns = tf.shape(dy)[0], tf.shape(dx)[1]
     squares = tf.square(dy[:, :columns]) + tf.square(dx[:rows])
-    return {"tv power": tf.reduce_sum(squares**1.25) / unit**2.5}
+    return {"tv power": tf.reduce_sum(squares**exponent) / unit ** (2 * exponent)}
 
 
 def _absolute(piece: Piece, unit: float) -> Sums:
@@ -173,7 +174,10 @@ TOTAL_VARIATION_FORMULAS: dict[str, tuple[Callable, Callable]] = {
     # the same with the two denominators exchanged, as the cookbook listing prints it
     "swapped-mean-squares": (_squares, _swapped_mean_squares),
     # Σ(dy² + dx²)^1.25 without the last row and column: Deep Learning with Python, listing 8.19; keras.io
-    "power": (_power, lambda sums, height, width: sums["tv power"]),
+    "power": (partial(_powers, exponent=1.25), lambda sums, height, width: sums["tv power"]),
+    # ½ Σ(dy² + dx²) without the last row and column: artistic-videos (TVLoss), jcjohnson/neural-style, where
+    # it is in the gradient only and not counted in the loss
+    "half-squares": (partial(_powers, exponent=1.0), lambda sums, height, width: sums["tv power"] / 2),
     # Σ|dy| + Σ|dx|: tf.image.total_variation, in the TensorFlow tutorial and neural-style-tf
     "absolute": (_absolute, lambda sums, height, width: sums["tv absolute"]),
     # 2 (mean dx²/3 + mean dy²/3 + mean of each diagonal's squares/12), the border replicated, so that there
