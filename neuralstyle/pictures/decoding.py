@@ -1,6 +1,7 @@
 """Picture files as they are: each read with the library that keeps its depth, nothing converted yet."""
 
 import io
+import os
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -170,6 +171,8 @@ def _decode_with_imageio(data: bytes, suffix: str) -> Decoded:
     """Read what neither tifffile nor Pillow knows, with whatever else imageio finds installed."""
     if suffix.lower() in kinds.FILM_SUFFIXES:
         raise kinds.film()
+    # What is wrong with a damaged file is said once, here; OpenCV, where it is installed, would print it too.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     import imageio.v3
 
     try:
