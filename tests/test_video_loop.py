@@ -122,6 +122,12 @@ def test_trust_can_be_that_of_the_other_flow_and_mask_nothing(tmp_path, made, sm
     assert steps[2][0]["temporal"] == pytest.approx(expected, rel=1e-4)
 
 
+def test_without_weight_there_is_no_temporal_loss(tmp_path, made, small_network, flow_files):
+    frames, steps = film_of(tmp_path / "work", made, small_network, flow_files, recipe=moving(weight=0.0))
+    assert [losses["temporal"] for losses in steps[2]] == [0.0] * len(steps[2])
+    assert len(frames) == 3
+
+
 def test_several_earlier_frames_count_where_nearer_ones_cannot_be_trusted(tmp_path, made, small_network):
     rng = np.random.default_rng(3)
     trusts = {}

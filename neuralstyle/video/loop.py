@@ -297,7 +297,9 @@ class _Frames:
         loss, recipe = self._opened(), self._stage
         unit = np.float32(recipe.unit)
         content = self._seen(self._folder.content(number))
-        loss.compare_with(content, self._nothing | {k: np.float32(v) for k, v in beside.items()})
+        # The temporal loss asks for nothing if it weighs nothing.
+        compared = {name: np.float32(beside.get(name, zeros)) for name, zeros in self._nothing.items()}
+        loss.compare_with(content, compared)
         rule, began, last = _Rule(self._motion), Step(0, 0.0, {}), {}
         one_pass = self._motion.passes == 1
 
