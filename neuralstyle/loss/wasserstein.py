@@ -26,6 +26,11 @@ two products a step instead of three.) Small ones grow by 3/2 only, so X is firs
 α = √(3/(1 + l + l²)), which lets the least, l, and the largest, 1, end at the same height, and makes 3/2 · α
 of the 3/2; no more than 1.6977, beyond which the largest would be lost in rounding (Chen & Chow 2014, "A
 stable scaling of Newton-Schulz for improving the sign function computation of a Hermitian matrix").
+
+**What it costs.** Thirteen steps, 26 products of C×C matrices a layer and evaluation. At 512×384, with the
+five layers of style-transfer-pytorch, that and everything beside it is 5 % of an evaluation's processor time:
+0.15 s more than the 2.9 s with Gram matrices. It does not depend on the picture's size, so small pictures
+pay more.
 """
 
 from collections.abc import Callable, Sequence
