@@ -54,9 +54,11 @@ def stylize_frames(
     --------
     >>> from dataclasses import replace
     >>> import neuralstyle, skimage.data
+    >>> from neuralstyle.motion import Motion
     >>> photograph, painting = skimage.data.coffee(), skimage.data.astronaut()[:64, :64]
     >>> frames = [photograph[100:148, x : x + 64] for x in (300, 303)]
-    >>> recipe = replace(neuralstyle.RECIPES["artistic-videos"], iterations=2)
+    >>> quick = Motion(iterations=2, tolerance=None)
+    >>> recipe = replace(neuralstyle.RECIPES["artistic-videos"], iterations=2, motion=quick)
     >>> [frame.picture.shape for frame in neuralstyle.stylize_frames(frames, painting, recipe, flow="tvl1")]
     [(48, 64, 3), (48, 64, 3)]
     """
