@@ -180,6 +180,16 @@ def test_coarse_to_fine_is_for_the_first_frame_of_a_shot(tmp_path, made, small_n
     assert steps[2][0]["temporal"] == 0
 
 
+def test_a_ladder_of_scales_is_for_the_first_frame_of_a_shot_too(tmp_path, made, small_network, flow_files):
+    recipe = replace(
+        RECIPES["style-transfer-pytorch"],
+        **{"content_size": 64, "coarsest": 40, "iterations": 2, "scale_iterations": (3, 2)},
+        motion=Motion(iterations=1),
+    )
+    frames, _ = film_of(tmp_path / "work", made, small_network, flow_files, (1, 2), recipe)
+    assert [frame.evaluations for frame in frames] == [5, 1]
+
+
 def test_a_frame_is_done_when_its_loss_hardly_changes(tmp_path, made, small_network, flow_files):
     recipe = moving(tolerance=0.9, tolerance_every=2, iterations=50)
     frames, _ = film_of(tmp_path / "work", made, small_network, flow_files, recipe=recipe)

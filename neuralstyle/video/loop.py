@@ -219,7 +219,7 @@ class _Frames:
         job = self._job
         changed = {"start": "content", "noise_blend": 0.0} if cut else {}
         scene = Scene(self._folder.content(number), job.styles)
-        if not self._recipe.scales:
+        if len(stages(self._recipe)) == 1:
             stage = replace(self._stage, **changed)
             start = self._seen(starting_picture(stage, job.network, scene, job.seed))
             return self._optimize(number, start, {}, stage.iterations, cut)
