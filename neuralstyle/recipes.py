@@ -227,7 +227,10 @@ RECIPES: dict[str, Recipe] = {
         motion=Motion(1000.0, iterations=1000),
     ),
 }
-RECIPES["painterly-film"] = replace(RECIPES["painterly"], motion=Motion(iterations=30, tolerance=None))
+# Its style weighs ten times what artistic-videos has, and so the temporal loss does too, and a little more.
+RECIPES["painterly-film"] = replace(
+    RECIPES["painterly"], motion=Motion(15_000.0, iterations=30, tolerance=None)
+)
 
 
 def stages(recipe: Recipe) -> list[Recipe]:

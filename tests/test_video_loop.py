@@ -146,6 +146,12 @@ def test_several_earlier_frames_count_where_nearer_ones_cannot_be_trusted(tmp_pa
     assert steps[3][0]["temporal"] == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_frame_that_has_no_frame_so_much_earlier_starts_from_its_content(tmp_path, made, small_network):
+    frames, steps = film_of(tmp_path / "work", made, small_network, None, recipe=moving(offsets=(2,)))
+    assert steps[2][0]["content"] == 0 and steps[2][-1]["temporal"] == 0
+    assert steps[3][0]["content"] > 0 and steps[3][-1]["temporal"] > 0
+
+
 def test_a_shot_begins_as_a_film_does_that_starts_from_its_content(tmp_path, made, small_network):
     whole, steps = film_of(tmp_path / "a", made, small_network, None, range(1, 6), find_cuts=True)
     assert [frame.cut for frame in whole] == [False, False, False, True, False]
@@ -178,6 +184,16 @@ def test_coarse_to_fine_is_for_the_first_frame_of_a_shot(tmp_path, made, small_n
     assert [frame.evaluations for frame in frames] == [5, 2, 2]
     assert {frame.picture.shape for frame in frames} == {(*SIZE, 3)}
     assert steps[2][0]["temporal"] == 0
+
+
+def test_a_ladder_of_scales_is_for_the_first_frame_of_a_shot_too(tmp_path, made, small_network, flow_files):
+    recipe = replace(
+        RECIPES["style-transfer-pytorch"],
+        **{"content_size": 64, "coarsest": 40, "iterations": 2, "scale_iterations": (3, 2)},
+        motion=Motion(iterations=1),
+    )
+    frames, _ = film_of(tmp_path / "work", made, small_network, flow_files, (1, 2), recipe)
+    assert [frame.evaluations for frame in frames] == [5, 1]
 
 
 def test_a_frame_is_done_when_its_loss_hardly_changes(tmp_path, made, small_network, flow_files):

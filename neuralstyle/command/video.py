@@ -22,6 +22,8 @@ from neuralstyle.files import InputError, beside, example_pair, require
 from neuralstyle.recipes import Recipe, check_styles
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from neuralstyle.networks import Network
     from neuralstyle.pictures.reading import Picture
     from neuralstyle.runs.records import Record
@@ -83,11 +85,13 @@ def _render(kind: str, options: Namespace) -> int:
     stop, done = threading.Event(), 0
     with ExitStack() as stack:
         render = stack.enter_context(opened.renderer)
-        if options.keep_colours:
-            plain = render
-            render = lambda frame: keep_colours(plain(frame), frame, options.keep_colours)  # noqa: E731
+
+        def render_frame(frame: "np.ndarray") -> "np.ndarray":
+            result = render(frame)
+            return keep_colours(result, frame, options.keep_colours) if options.keep_colours else result
+
         rendered = render_frames(
-            read_frames(frames), lambda frame: resize(frame, *size), render, share, method
+            read_frames(frames), lambda frame: resize(frame, *size), render_frame, share, method
         )
         stack.callback(rendered.close)
         bar = stack.enter_context(frames_bar(options, len(frames.numbers)))
@@ -195,7 +199,7 @@ def _request(options: Namespace) -> _Request:
         raise InputError(f"{folder}: the folder {folder.parent} does not exist; make it first")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; name a folder with --keep-frames")
-    there = (folder / "record.json").exists()
+    there = _begun(folder)
     check_film_output(options.output, frames, size, options.overwrite or (options.resume and there))
     if there and not (options.resume or options.overwrite):
         raise InputError(
@@ -209,6 +213,11 @@ def _request(options: Namespace) -> _Request:
     request = _Request(options, recipe, frames, size, pictures, network, folder)
     _check_flow(request)
     return request
+
+
+def _begun(folder: Path) -> bool:
+    """Whether there are finished frames in a folder."""
+    return any(folder.glob("frame_*.png")) or any(folder.glob("pass_*"))
 
 
 def _hidden(output: str) -> Path:
@@ -295,7 +304,7 @@ def _work_folder(request: _Request) -> "WorkFolder":
     }
     folder = WorkFolder(request.folder, source)
     record = _record(request, digest)
-    if options.resume and folder.record.exists():
+    if options.resume and _begun(folder.path):
         found = difference(read_record(folder.record), record, ("threads", "device", "tile"))
         if found:
             raise InputError(

@@ -219,7 +219,7 @@ class _Frames:
         job = self._job
         changed = {"start": "content", "noise_blend": 0.0} if cut else {}
         scene = Scene(self._folder.content(number), job.styles)
-        if not self._recipe.scales:
+        if len(stages(self._recipe)) == 1:
             stage = replace(self._stage, **changed)
             start = self._seen(starting_picture(stage, job.network, scene, job.seed))
             return self._optimize(number, start, {}, stage.iterations, cut)
@@ -233,15 +233,15 @@ class _Frames:
     def _follow(self, number: int) -> Rendered | None:
         """Make a frame from those before it."""
         motion = self._motion
-        content = self._folder.content(number)
-        start, beside = self._compared(number, 1, 0)
-        if motion.start == "content":
-            start = content
-        elif motion.start == "previous":
+        content = self._seen(self._folder.content(number))
+        warped, beside = self._compared(number, 1, 0)
+        if motion.start == "previous":
             start = np.float32(self._folder.finished(number - 1, 0).picture)
+        elif motion.start == "content" or warped is None:
+            start = content
         else:
             # Where nothing can be warped from there is NaN.
-            start = np.where(np.isnan(start), self._seen(content), start)
+            start = np.where(np.isnan(warped), content, warped)
         iterations = motion.iterations or max(1, self._stage.iterations // 2)
         return self._optimize(number, start, beside, iterations, cut=False)
 
