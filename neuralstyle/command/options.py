@@ -334,7 +334,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--tile",
-        type=_tile,
+        type=tile_size,
         default="auto",
         metavar="N|auto|none",
         help="compute in tiles of N pixels, with the same result; auto: where memory is short; default: auto",
@@ -351,7 +351,8 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     add("--deterministic", action="store_true", help="let a GPU compute the same bits every time, slower")
 
 
-def _tile(value: str) -> int | str | None:
+def tile_size(value: str) -> int | str | None:
+    """Read what --tile takes: a number of pixels, auto, or none."""
     if value in ("auto", "none"):
         return value if value == "auto" else None
     if not value.isdigit() or int(value) < 16:

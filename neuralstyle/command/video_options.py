@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     add("--flow", choices=("dis", "deepflow", "tvl1"), help="how optical flow is computed; default: dis")
     add("--threads", type=int, metavar="N", help="threads to compute with; default: one per core")
     add("--device", metavar="NAME", help="cpu, gpu or such as /GPU:1; default: a GPU where there is one")
-    add("--tile", type=stills._tile, default="auto", metavar="N|auto|none", help="as for stills")
+    add("--tile", type=stills.tile_size, default="auto", metavar="N|auto|none", help="as for stills")
     add("--quiet", action="store_true", help="show no progress")
     return parser
 
