@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[st
     tensors = {}
     x = pixels - tf.constant(network.mean_pixel)
     needed = network.up_to(layers)
-    for layer, following in zip(needed, (*needed[1:], None), strict=True):
+    for layer, following in zip_longest(needed, needed[1:]):
         if layer.kind == "convolution":
             # MatConvNet pads the 3×3 convolutions with zeros; a fully connected layer sees its input once.
             edges = "VALID" if layer.name.startswith("fc") else "SAME"
