@@ -200,7 +200,7 @@ def test_what_is_said_stands_above_the_mistakes_of_the_listing():
     "line, expected",
     [
         ("--learning-rate 1 --optimizer lbfgs", "--learning-rate does not go with --optimizer lbfgs"),
-        ("--recipe gatys --beta1 0.5", "--beta1 does not go with --optimizer lbfgs"),
+        ("--recipe neural-style-tf --beta1 0.5", "--beta1 does not go with --optimizer lbfgs"),
         ("--memory 3", "--memory does not go with --optimizer adam"),
         ("--content-weight-blend 0.5 --content-layers relu4_2", "does not go with --content-layers"),
         ("--content-weight-blend 1.5", "--content-weight-blend is 1.5"),
