@@ -164,7 +164,7 @@ def test_a_network_is_fitted_to_pairs(photograph, tmp_path):
             rendered = transform.build(
                 transform.initial_weights(0.25, 1), tf.constant(crop[np.newaxis, ..., :3])
             )
-        with tf.compat.v1.Session(graph=graph) as session:
+        with open_session(graph) as session:
             assert before == pytest.approx(np.square(session.run(rendered) - crop[..., 3:]).mean(), rel=1e-4)
         for _ in range(60):
             training.step()

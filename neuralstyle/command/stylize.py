@@ -240,13 +240,27 @@ def _watchers(
     if outputs.film:
         from neuralstyle.runs.film import Timelapse
 
-        watchers.append(stack.enter_context(Timelapse(outputs.film, size)))
+        watchers.append(_entered(stack, Timelapse(outputs.film, size)))
     if options.logdir:
         from neuralstyle.runs.events import EventWriter
 
         first = resume.history[-1].iteration + 1 if resume and resume.history else 0
-        watchers.append(stack.enter_context(EventWriter(options.logdir, first)))
+        watchers.append(_entered(stack, EventWriter(options.logdir, first)))
     return watchers
+
+
+def _entered(stack: ExitStack, watcher: "Watcher") -> "Watcher":
+    """Enter a watcher that writes a file; what fails when it is closed is told, and costs nothing else."""
+    watcher.__enter__()
+
+    def close(*exception: object) -> None:
+        try:
+            watcher.__exit__(*exception)
+        except (InputError, OSError) as error:
+            tell(f"{error}; everything else is written")
+
+    stack.push(close)
+    return watcher
 
 
 def _write(request: _Request, outputs: Outputs, record: "Record", result: "Result") -> int:
