@@ -113,6 +113,15 @@ def convolution(
     return convolve(x, weights, *biases)
 
 
+def plain_convolution(
+    x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray, padding: str, relu: bool, name: str
+) -> tf.Tensor:
+    """Convolve as `convolution` does, with a fixed kernel, as TensorFlow computes it."""
+    y = tf.nn.conv2d(x, held(kernel, f"{name}_kernel"), 1, padding, name=name)
+    y = tf.nn.bias_add(y, held(bias, f"{name}_bias"))
+    return tf.nn.relu(y) if relu else y
+
+
 def _device(x: tf.Tensor) -> str:
     """Whether a graph in which there is this tensor runs on a "CPU" or a "GPU"."""
     kind = tf.DeviceSpec.from_string(x.device or "").device_type

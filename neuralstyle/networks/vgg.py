@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from neuralstyle.graphs import open_session
 from neuralstyle.networks import Network
-from neuralstyle.networks.convolutions import convolution
+from neuralstyle.networks.convolutions import convolution, plain_convolution
 from neuralstyle.pictures.reading import as_image
 
 
@@ -29,7 +29,9 @@ _POOLING = {
 }
 
 
-def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
+def build(
+    network: Network, pixels: tf.Tensor, layers: Iterable[str], once: bool = False
+) -> dict[str, tf.Tensor]:
     """Build a network in the default graph, from the pixels to the deepest of the layers asked for.
 
     Parameters
@@ -39,6 +41,9 @@ def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[st
         Pictures N×H×W×3, float32, RGB, 0..255. The mean pixel is taken off here.
     layers : iterable of str
         Names such as ``relu4_2``; ``conv4_2`` is the same layer before its ReLU.
+    once : bool
+        Whether the graph runs once or a few times only: its convolutions are then plain, for Winograd's
+        form takes seconds to build.
 
     Returns
     -------
@@ -62,7 +67,10 @@ def build(network: Network, pixels: tf.Tensor, layers: Iterable[str]) -> dict[st
                 x, edges = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC"), "VALID"
             # Its ReLU comes along, unless it is asked for as it is before.
             rectified = layer.name not in layers and following is not None and following.kind == "relu"
-            x = convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)
+            if once:
+                x = plain_convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)
+            else:
+                x = convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)
         elif layer.kind == "relu":
             x = x if rectified else tf.nn.relu(x, name=layer.name)
         elif layer.kind == "pool":
