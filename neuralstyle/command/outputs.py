@@ -70,6 +70,11 @@ def outputs_of(options: Namespace) -> Outputs:
     )
 
 
+def goes_on(outputs: Outputs, options: Namespace) -> bool:
+    """Whether there is a run that was stopped, and it is asked for."""
+    return options.resume and outputs.unfinished.exists()
+
+
 def check_outputs(outputs: Outputs, options: Namespace, inputs: Sequence[Path]) -> None:
     """Find out, before any work, that everything can be written and nothing is lost by it.
 
@@ -90,7 +95,7 @@ def check_outputs(outputs: Outputs, options: Namespace, inputs: Sequence[Path]) 
     """
     from neuralstyle.pictures.writing import check_output
 
-    resuming = options.resume and outputs.unfinished.exists()
+    resuming = goes_on(outputs, options)
     check_output(outputs.picture, options.overwrite or resuming, options.bits, options.quality)
     check_writable(outputs.unfinished)
     if outputs.unfinished.exists() and not (options.overwrite or resuming):
@@ -172,7 +177,7 @@ def check_snapshots(outputs: Outputs, options: Namespace, recipe: Recipe, inputs
             snapshot_path(outputs.snapshots, first + k) for k in range(every, stage.iterations + 1, every)
         ]
         first += stage.iterations
-    resuming = options.resume and outputs.unfinished.exists()
+    resuming = goes_on(outputs, options)
     check_output(snapshot_path(outputs.snapshots, 0), overwrite=True, bits=options.bits)
     for path in paths:
         if path.exists() and not (options.overwrite or resuming):

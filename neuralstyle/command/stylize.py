@@ -20,6 +20,7 @@ from neuralstyle.command.outputs import (
     check_resumed,
     check_room,
     check_snapshots,
+    goes_on,
     outputs_of,
 )
 from neuralstyle.command.recipe import recipe_from
@@ -209,7 +210,7 @@ def _job(request: _Request, network: "Network") -> "tuple[Job, Record]":
 
 def _resumed(outputs: Outputs, options: Namespace, record: "Record") -> "State | None":
     """The state to go on from, where there is one and that is asked for."""
-    if not (options.resume and outputs.unfinished.exists()):
+    if not goes_on(outputs, options):
         return None
     from neuralstyle.runs.state import check_same_run, load_state
 

@@ -82,7 +82,7 @@ def convolution(
         N×H'×W'×K. Its derivative with respect to the input, and to a kernel that is a tensor, is defined; the
         derivative of that is not.
     """
-    margin = kernel.shape[0] // 2 if padding == "SAME" else 0
+    margin = _margin(kernel, padding)
     fixed = isinstance(kernel, np.ndarray)
     device = _device(x)
     chosen = form(device, kernel.shape)
@@ -117,9 +117,13 @@ def plain_convolution(
     x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray, padding: str, relu: bool, name: str
 ) -> tf.Tensor:
     """Convolve as `convolution` does, with a fixed kernel, as TensorFlow computes it."""
-    y = tf.nn.conv2d(x, held(kernel, f"{name}_kernel"), 1, padding, name=name)
-    y = tf.nn.bias_add(y, held(bias, f"{name}_bias"))
-    return tf.nn.relu(y) if relu else y
+    weights, biases = held(kernel, f"{name}_kernel"), held(bias, f"{name}_bias")
+    return _convolve(x, weights, "plain", _margin(kernel, padding), biases, relu, name)
+
+
+def _margin(kernel: np.ndarray | tf.Tensor, padding: str) -> int:
+    """How many zeros are put around a picture on each side."""
+    return kernel.shape[0] // 2 if padding == "SAME" else 0
 
 
 def _device(x: tf.Tensor) -> str:
