@@ -95,6 +95,7 @@ def test_sizes_known_only_when_the_graph_runs_give_the_same(channels, fixed, pad
 @pytest.mark.parametrize("known_size", [False, True])
 def test_large_pictures_are_computed_in_parts(monkeypatch, known_size):
     monkeypatch.setattr(winograd, "_LARGEST", 36 * 130 * 20)
+    winograd._definition.cache_clear()
     given = arrays((37, 41), MANY, "SAME")
     assert_close(computed(*given, "SAME", known_size), by_definition(*given, margin=1))
 

@@ -50,6 +50,7 @@ def assert_same(whole, tiled):
 @pytest.mark.parametrize("name", RECIPES)
 def test_tiles_give_the_gradient_of_the_whole_picture(shipped_network, pictures, name):
     image, content, style = pictures
+    image, content = image[:119, :117], content[:119, :117]
     recipe = for_tests(name)
     # One set of targets, so that only the gradients differ.
     network, objective = network_for(recipe, shipped_network), objective_of(recipe)
@@ -58,6 +59,17 @@ def test_tiles_give_the_gradient_of_the_whole_picture(shipped_network, pictures,
         whole = loss.losses_and_gradient(image)
     with TiledLoss(network, objective, targets, Machine(tile=64)) as loss:
         assert_same(whole, loss.losses_and_gradient(image))
+
+
+def test_large_pictures_whole_and_in_large_and_small_tiles_give_the_same(shipped_network, pictures):
+    # Large ones are convolved in Winograd's form, small ones are not.
+    image, content, style = pictures
+    whole, large, small = (
+        neuralstyle.loss_and_gradient(image, content, style, "cookbook", shipped_network, tile=tile)
+        for tile in (None, 132, 100)
+    )
+    assert_same(whole, large)
+    assert_same(whole, small)
 
 
 @pytest.mark.parametrize("tile", [1, 50, 1000])

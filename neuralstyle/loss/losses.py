@@ -23,6 +23,10 @@ from neuralstyle.recipes import Recipe, find_recipe
 #: The size of tiles where a card's memory runs out although the whole picture should have fitted.
 TILE_AFTER_ALL = 1024
 
+#: Up to so many pixels the graph of a picture or a tile has plain convolutions: faster ones would take longer
+#: to build than they save in a hundred evaluations.
+_SMALL = 128**2
+
 
 class WholeLoss:
     """The loss of a whole picture, on one graph, with a session that stays open.
@@ -54,7 +58,9 @@ class WholeLoss:
             )
             with tf.name_scope("network"):
                 pictures = self._picture[tf.newaxis]
-                features = vgg.build(network, pictures, targets.sizes)
+                features = vgg.build(
+                    network, pictures, targets.sizes, plain=targets.height * targets.width <= _SMALL
+                )
             piece = Piece(
                 pixels=self._picture,
                 height=targets.height,
@@ -164,7 +170,7 @@ class TiledLoss:
         }
         with new_graph(machine) as self.graph:
             with tf.name_scope("network"):
-                self._input = TileInput(network, targets.sizes)
+                self._input = TileInput(network, targets.sizes, plain=self.tile**2 <= _SMALL)
             pixels = self._input.pixels
             piece = Piece(
                 # A slice that would go beyond the picture's border ends there.

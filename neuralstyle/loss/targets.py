@@ -145,7 +145,7 @@ def measure(
     height, width = scene.content.shape[:2]
     layers = content_layers + style_layers
     with new_graph(machine) as graph:
-        given = TileInput(network, layers, once=True)
+        given = TileInput(network, layers, plain=True)
         grams = _Grams(given, style_layers)
     with open_session(graph, machine) as session:
         return Targets(

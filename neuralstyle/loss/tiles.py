@@ -167,7 +167,7 @@ class TileInput:
     ----------
     network : Network
     layers : iterable of str
-    once : bool
+    plain : bool
         As in `neuralstyle.networks.vgg.build`.
 
     Attributes
@@ -181,7 +181,7 @@ class TileInput:
         Layer to activations 1×h×w×C at the positions that the tile owns.
     """
 
-    def __init__(self, network: Network, layers: Iterable[str], once: bool = False) -> None:
+    def __init__(self, network: Network, layers: Iterable[str], plain: bool = False) -> None:
         layers = tuple(layers)
         self.network = network
         self.region = tf.compat.v1.placeholder(tf.float32, (None, None, 3), name="region")
@@ -190,7 +190,7 @@ class TileInput:
             layer: tf.compat.v1.placeholder(tf.int32, (4,), name=f"owned_{layer}") for layer in layers
         }
         self._arrays: list[tuple[dict[str, tf.Tensor], Mapping[str, np.ndarray]]] = []
-        whole = vgg.build(network, self.region[tf.newaxis], layers, once)
+        whole = vgg.build(network, self.region[tf.newaxis], layers, plain)
         self.features = {layer: _inside(whole[layer], box) for layer, box in self._boxes.items()}
 
     def owned(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:

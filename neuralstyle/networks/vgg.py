@@ -30,7 +30,7 @@ _POOLING = {
 
 
 def build(
-    network: Network, pixels: tf.Tensor, layers: Iterable[str], once: bool = False
+    network: Network, pixels: tf.Tensor, layers: Iterable[str], plain: bool = False
 ) -> dict[str, tf.Tensor]:
     """Build a network in the default graph, from the pixels to the deepest of the layers asked for.
 
@@ -41,9 +41,9 @@ def build(
         Pictures N×H×W×3, float32, RGB, 0..255. The mean pixel is taken off here.
     layers : iterable of str
         Names such as ``relu4_2``; ``conv4_2`` is the same layer before its ReLU.
-    once : bool
-        Whether the graph runs once or a few times only: its convolutions are then plain, for Winograd's
-        form takes seconds to build.
+    plain : bool
+        Whether all convolutions take the plain form, which opens in a second: for graphs that run a few
+        times only, or for small pictures. Winograd's form takes some seconds to build and to start.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def build(
                 x, edges = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC"), "VALID"
             # Its ReLU comes along, unless it is asked for as it is before.
             rectified = layer.name not in layers and following is not None and following.kind == "relu"
-            if once:
+            if plain:
                 x = plain_convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)
             else:
                 x = convolution(x, layer.kernel, layer.bias, edges, rectified, layer.name)

@@ -36,6 +36,7 @@ direct form's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +49,9 @@ _SIDE = TILE + 2
 
 #: How many numbers an array of tiles may hold: 25 MB. The C library gives out arrays below 32 MB again.
 _LARGEST = 6 * 2**20
+
+#: How many pairs of channels of a kernel are transformed at once: 5 MB.
+_COLUMNS = 2**14
 
 _POINTS = np.array([0, 0.75, -0.75, 1.5, -1.5])
 _OTHERS = [np.delete(_POINTS, index) for index in range(len(_POINTS))]
@@ -65,10 +69,10 @@ def _twice(matrix: np.ndarray) -> tf.Tensor:
 
 
 def _spectrum(tiles: tf.Tensor, channels: int) -> tf.Tensor:
-    """Bᵀ X B for 36×(tiles·C): 36×tiles×C. Rows first, then columns: a third of the multiplications."""
-    matrix = tf.constant(_B.T, tf.float32)
+    """Bᵀ X B for 6×6×tiles×C: 36×tiles×C. Rows first, then columns: a third of the multiplications."""
+    matrix = _B.T.astype(np.float32)
     rows = tf.matmul(matrix, tf.reshape(tiles, (_SIDE, -1)))
-    columns = tf.matmul(matrix[tf.newaxis], tf.reshape(rows, (_SIDE, _SIDE, -1)))
+    columns = tf.matmul(matrix[np.newaxis], tf.reshape(rows, (_SIDE, _SIDE, -1)))
     return tf.reshape(columns, (_SIDE**2, -1, channels))
 
 
@@ -89,8 +93,11 @@ def transformed(kernel: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
     if isinstance(kernel, tf.Tensor):
         flat = tf.matmul(_twice(_G), tf.reshape(kernel, (9, -1)))
         return tf.reshape(flat, (_SIDE**2, inputs, outputs))
-    flat = np.kron(_G, _G) @ kernel.reshape(9, -1).astype(np.float64)
-    return flat.reshape(_SIDE**2, inputs, outputs).astype(np.float32)
+    flat = np.empty((_SIDE**2, inputs * outputs), np.float32)
+    taps, both = kernel.reshape(9, -1), np.kron(_G, _G)
+    for part in range(0, inputs * outputs, _COLUMNS):  # in float64, as much at a time as the caches hold
+        flat[:, part : part + _COLUMNS] = both @ taps[:, part : part + _COLUMNS].astype(np.float64)
+    return flat.reshape(_SIDE**2, inputs, outputs)
 
 
 def convolve(
@@ -115,36 +122,50 @@ def convolve(
     tf.Tensor
         N×(H + 2·margin − 2)×(W + 2·margin − 2)×K.
     """
-    inputs, outputs = kernel.shape[1:]
-    pictures, height, width, _ = _dimensions(x)
-    results = _Results(pictures, height + 2 * margin - 2, width + 2 * margin - 2)
-    tiles = _tiles(x, results, _SIDE, margin)
-
-    def compute(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        products = tf.matmul(_spectrum(tiles(first, last), inputs), kernel)
-        y = tf.matmul(_twice(_A.T), tf.reshape(products, (_SIDE**2, -1)))
-        y = tf.transpose(tf.reshape(y, (TILE, TILE, -1, results.across, outputs)), (2, 0, 3, 1, 4))
-        y = tf.reshape(y, (-1, TILE * results.across, outputs))[:, : results.width]
-        if bias is not None:
-            y = tf.nn.bias_add(y, bias)
-        return tf.nn.relu(y) if relu else y
-
-    rows, count = results.parts(max(inputs, outputs))
-    if isinstance(count, int) and count == 1:
-        lines = compute(0, rows)
-    else:
-
-        def one(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            y = compute(part * rows, tf.minimum(part * rows + rows, results.rows))
-            return part + 1, found.write(part, y)
-
-        found = tf.TensorArray(tf.float32, count, infer_shape=False)
-        _, found = tf.while_loop(lambda part, _: part < count, one, (0, found), parallel_iterations=1)
-        lines = found.concat()
-    y = tf.reshape(lines, (results.pictures, TILE * results.down, results.width, outputs))
-    y = y[:, : results.height]
-    y.set_shape([*(size if isinstance(size, int) else None for size in results.sizes), outputs])
+    definition = _definition(tuple(x.shape), kernel.shape[2], margin, bias is not None, relu)
+    given = {"x": x, "kernel": kernel} | ({} if bias is None else {"bias": bias})
+    (y,) = tf.import_graph_def(definition, given, ["y:0"], name="winograd")
+    sizes = [size and size + 2 * margin - 2 for size in x.shape[1:3]]
+    y.set_shape([x.shape[0], *sizes, kernel.shape[2]])
     return y
+
+
+@lru_cache
+def _definition(
+    shape: tuple[int | None, ...], outputs: int, margin: int, biased: bool, relu: bool
+) -> tf.compat.v1.GraphDef:
+    """The graph of a convolution of pictures of a shape, built once: for every layer anew takes seconds."""
+    inputs = shape[3]
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, shape, name="x")
+        kernel = tf.compat.v1.placeholder(tf.float32, (_SIDE**2, inputs, outputs), name="kernel")
+        bias = tf.compat.v1.placeholder(tf.float32, (outputs,), name="bias") if biased else None
+        results = _results(x, margin)
+        tiles = _tiles(x, results, _SIDE, margin)
+        across = TILE * results.across
+
+        def compute(rows: tf.Tensor) -> tf.Tensor:
+            products = tf.matmul(_spectrum(tiles(rows), inputs), kernel)
+            y = tf.matmul(_twice(_A.T), tf.reshape(products, (_SIDE**2, -1)))
+            y = tf.transpose(tf.reshape(y, (TILE, TILE, -1, results.across, outputs)), (2, 0, 3, 1, 4))
+            y = tf.reshape(y, (-1, across, outputs))
+            y = tf.nn.bias_add(y, bias) if biased else y
+            return tf.nn.relu(y) if relu else y
+
+        count, part = results.parts(max(inputs, outputs))
+        if isinstance(count, int) and count == 1:
+            lines = compute(part(0))
+        else:
+
+            def one(index: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+                return index + 1, found.write(index, compute(part(index)))
+
+            found = tf.TensorArray(tf.float32, count, infer_shape=False)
+            _, found = tf.while_loop(lambda index, _: index < count, one, (0, found), parallel_iterations=1)
+            lines = found.concat()
+        y = tf.reshape(lines, (-1, TILE * results.down, across, outputs))
+        tf.identity(y[:, : results.height, : results.width], name="y")
+    return graph.as_graph_def()
 
 
 def kernel_derivative(x: tf.Tensor, upstream: tf.Tensor, margin: int) -> tf.Tensor:
@@ -168,60 +189,64 @@ def kernel_derivative(x: tf.Tensor, upstream: tf.Tensor, margin: int) -> tf.Tens
         3×3×C×K.
     """
     inputs, outputs = x.shape[3], upstream.shape[3]
-    results = _Results(*_dimensions(upstream)[:3])
+    results = _results(x, margin)
     tiles = _tiles(x, results, _SIDE, margin)
     upstream_tiles = _tiles(upstream, results, TILE, 0)
-    rows, count = results.parts(max(inputs, outputs))
+    count, part = results.parts(max(inputs, outputs))
 
-    def one(part: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        first, last = part * rows, tf.minimum(part * rows + rows, results.rows)
-        spectrum = _spectrum(tiles(first, last), inputs)
-        products = tf.matmul(_twice(_A), upstream_tiles(first, last))
+    def one(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        spectrum = _spectrum(tiles(part(index)), inputs)
+        products = tf.matmul(_twice(_A), tf.reshape(upstream_tiles(part(index)), (TILE**2, -1)))
         products = tf.reshape(products, (_SIDE**2, -1, outputs))
-        return part + 1, total + tf.matmul(spectrum, products, transpose_a=True)
+        return index + 1, total + tf.matmul(spectrum, products, transpose_a=True)
 
     start = (0, tf.zeros((_SIDE**2, inputs, outputs)))
-    _, total = tf.while_loop(lambda part, _: part < count, one, start, parallel_iterations=1)
+    _, total = tf.while_loop(lambda index, _: index < count, one, start, parallel_iterations=1)
     derivative = tf.matmul(_twice(_G.T), tf.reshape(total, (_SIDE**2, -1)))
     return tf.reshape(derivative, (3, 3, inputs, outputs))
 
 
+#: A number, known when the graph is built or only when it runs.
 Size = int | tf.Tensor
 
 
 @dataclass(frozen=True)
 class _Results:
-    """The size of a convolution's results, and how they are cut into tiles."""
+    """The size of a convolution's results, and how many tiles they are."""
 
     pictures: Size
     height: Size
     width: Size
 
     @property
-    def sizes(self) -> tuple[Size, Size, Size]:
-        return self.pictures, self.height, self.width
-
-    @property
     def down(self) -> Size:
         """Tiles from the top of a picture to its bottom."""
-        return -(-self.height // TILE)
+        return _divided(self.height, TILE)
 
     @property
     def across(self) -> Size:
-        return -(-self.width // TILE)
+        return _divided(self.width, TILE)
 
-    @property
-    def rows(self) -> Size:
-        """Rows of tiles of all pictures together."""
-        return self.pictures * self.down
-
-    def parts(self, channels: int) -> tuple[Size, Size]:
-        """How many rows of tiles to compute at once, and how often."""
+    def parts(self, channels: int) -> tuple[Size, Callable[[Size], tf.Tensor]]:
+        """In how many parts to compute, and which rows of tiles, of all pictures together, a part has."""
+        rows = self.pictures * self.down
         fitting = _LARGEST // (_SIDE**2 * channels) // self.across
         fitting = max(fitting, 1) if isinstance(fitting, int) else tf.maximum(fitting, 1)
-        count = -(-self.rows // fitting)
-        rows = -(-self.rows // count)
-        return rows, -(-self.rows // rows)
+        at_once = _divided(rows, _divided(rows, fitting))
+        return _divided(rows, at_once), lambda index: tf.range(
+            index * at_once, tf.minimum(index * at_once + at_once, rows)
+        )
+
+
+def _divided(number: Size, by: Size) -> Size:
+    """A quotient rounded up."""
+    return (number + (by - 1)) // by
+
+
+def _results(x: tf.Tensor, margin: int) -> _Results:
+    """The results of a convolution of x."""
+    pictures, height, width, _ = _dimensions(x)
+    return _Results(pictures, height + 2 * margin - 2, width + 2 * margin - 2)
 
 
 def _dimensions(x: tf.Tensor) -> list[Size]:
@@ -230,26 +255,23 @@ def _dimensions(x: tf.Tensor) -> list[Size]:
     return [shape[axis] if size is None else size for axis, size in enumerate(x.shape)]
 
 
-def _tiles(
-    x: tf.Tensor, results: _Results, side: int, margin: int
-) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A function from the first and the last row of tiles (exclusive) to the positions under those tiles.
+def _tiles(x: tf.Tensor, results: _Results, side: int, margin: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from rows of tiles to the positions under those tiles.
 
-    Its result is side²×(tiles·C): positions in the order of rows of a tile, tiles of side×side that begin at
-    every fourth row and column of the pictures with a margin of zeros.
+    Its result is side×side×rows×tiles×C, for tiles of side×side that begin at every fourth row and column of
+    the pictures with a margin of zeros. The rows of all pictures are counted in one go.
     """
     _, height, width, channels = _dimensions(x)
-    lines, columns = (TILE * tiles + side - TILE for tiles in (results.down, results.across))
+    down, across = results.down, results.across
+    lines, columns = TILE * down + side - TILE, TILE * across + side - TILE
     margins = [[margin, lines - height - margin], [margin, columns - width - margin]]
     positions = tf.reshape(tf.pad(x, [[0, 0], *margins, [0, 0]]), (-1, channels))
     line = np.arange(side, dtype=np.int32)
     # Of a tile's position in the row of tiles that begins at position 0: side × side × 1 × across.
-    offsets = line[:, None, None, None] * columns + line[:, None, None] + TILE * tf.range(results.across)
+    offsets = line[:, None, None, None] * columns + line[:, None, None] + TILE * tf.range(across)
 
-    def gather(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        rows = tf.range(first, last)
-        begins = (rows // results.down * lines + rows % results.down * TILE) * columns
-        indices = tf.reshape(offsets + begins[:, tf.newaxis], (side**2, -1))
-        return tf.reshape(tf.gather(positions, indices), (side**2, -1))
+    def gather(rows: tf.Tensor) -> tf.Tensor:
+        begins = (rows // down * lines + rows % down * TILE) * columns
+        return tf.gather(positions, offsets + begins[:, tf.newaxis])
 
     return gather
