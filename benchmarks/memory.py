@@ -21,6 +21,7 @@ from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import open_loss
 from neuralstyle.loss.memory import graph_bytes, optimizer_bytes
 from neuralstyle.loss.terms import objective_of
+from neuralstyle.loss.tiles import longest_region
 from neuralstyle.optimizers import LBFGS, PreconditionedLBFGS, minimize
 from neuralstyle.preparation import Style, fit_masks, network_for, scene_of
 
@@ -52,10 +53,10 @@ def row(index: int) -> str:
 
     with tf.compat.v1.Session(graph=tf.Graph()):  # its threads and its allocator
         before = psutil.Process().memory_info().rss
-    region = (height, width) if tile is None else 2 * (tile + 2 * 80,)
-    expected = graph_bytes(network, objective.layers, *region) + optimizer_bytes(
-        recipe.optimizer, height, width
-    )
+    region = (height, width) if tile is None else 2 * (longest_region(network, objective.layers, tile),)
+    masks = (2 if masked else 0) * objective.style_layers
+    expected = graph_bytes(network, objective.layers, *region, masks)
+    expected += optimizer_bytes(recipe.optimizer, height, width)
     with open_loss(network, objective, scene, Machine(tile=tile)) as loss:
         minimize(recipe.optimizer, loss, content.copy(), 2, lambda *_: None)
     peak = measuring.peak_gigabytes()

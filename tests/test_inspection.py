@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg
 import tensorflow as tf
 from PIL import Image
 
 from neuralstyle import features
+from neuralstyle.command import main as cli
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine
+from neuralstyle.networks.distances import gram_distance, style_positions, wasserstein_distance
 from neuralstyle.networks.inspection import (
+    LayerStatistics,
     best_classes,
     classifier_input,
     cosine_similarity,
@@ -278,3 +282,54 @@ def test_help_needs_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+# --- between a photograph and a painting ------------------------------------------------------------
+
+
+def statistics_of(activations):
+    """What `layer_statistics` says of a layer with these activations, positions×channels."""
+    gram = activations.T @ activations
+    return LayerStatistics((len(activations), 1, activations.shape[1]), 0, 0, 0, gram, activations.mean(0))
+
+
+@pytest.fixture(scope="module")
+def activations():
+    rng = np.random.default_rng(3)
+    return [rng.normal(size=(90, 6)) @ rng.normal(size=(6, 6)) + rng.normal(size=6) for _ in range(2)]
+
+
+def test_the_wasserstein_distance_is_that_of_scipys_matrix_root(activations):
+    one, other = (np.cov(x.T, bias=True) for x in activations)
+    root = scipy.linalg.sqrtm(one)
+    squared = ((activations[0].mean(0) - activations[1].mean(0)) ** 2).sum()
+    squared += np.trace(one + other - 2 * scipy.linalg.sqrtm(root @ other @ root).real)
+    found = wasserstein_distance(*map(statistics_of, activations))
+    assert found == pytest.approx(np.sqrt(squared), rel=1e-6)
+
+
+def test_the_gram_distance_is_that_of_mean_products(activations):
+    one, other = (np.mean([np.outer(row, row) for row in x], axis=0) for x in activations)
+    found = gram_distance(*map(statistics_of, activations))
+    assert found == pytest.approx(np.sqrt(((one - other) ** 2).sum()), rel=1e-9)
+
+
+def test_the_painting_lies_at_0_and_the_photograph_at_1(small_network, photograph):
+    layers = ("relu1_1", "relu3_1")
+    content, style = (
+        layer_statistics(small_network, picture, layers)
+        for picture in (photograph[:64, :80], photograph[200:280, 90:160])
+    )
+    for result, value in ((style, 0), (content, 1)):
+        for position in style_positions(result, content, style).values():
+            assert position.gram == pytest.approx(value, abs=1e-6)
+            assert position.wasserstein == pytest.approx(value, abs=1e-3)
+
+
+def test_the_command_prints_where_a_result_lies(files, capsys):
+    one, two = str(files / "one.png"), str(files / "two.png")
+    assert cli.main(["inspect", one, "--between", one, two, "--network", str(files / "full.mat")]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split() == ["mean", "1.0000", "1.0000"]
+    assert cli.main(["inspect", one, two, "--between", one, two]) == 2
+    assert "leave SECOND out" in capsys.readouterr().err

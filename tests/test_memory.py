@@ -18,6 +18,7 @@ from neuralstyle.loss.memory import (
     optimizer_bytes,
 )
 from neuralstyle.loss.terms import objective_of
+from neuralstyle.loss.tiles import cut, longest_region
 from neuralstyle.optimizers import LBFGS, Adam
 from neuralstyle.preparation import scene_of
 
@@ -56,6 +57,25 @@ def test_a_graph_keeps_every_activation_up_to_the_deepest_layer(shipped_network)
     assert graph_bytes(shipped_network, objective_of(RECIPE).layers, 16, 16) - fixed == 4 * (
         kept + 3 * 64 * 16**2
     )
+
+
+def test_a_large_picture_counts_kernels_in_winograds_form_and_a_mask_its_layers(shipped_network):
+    """From conv2_2 on, the ten layers up to conv5_1 have 36 numbers a pair of channels, forward and back."""
+    layers, side = objective_of(RECIPE).layers, 256
+    pairs = 128 * 128 + 128 * 256 + 3 * 256 * 256 + 256 * 512 + 4 * 512 * 512
+    arrays = graph_bytes(shipped_network, layers, 16, 16) - 400 * 2**20
+    found = graph_bytes(shipped_network, layers, side, side)
+    assert found == 400 * 2**20 + 2 * 4 * 36 * pairs + arrays * (side // 16) ** 2
+    masked = graph_bytes(shipped_network, layers, side, side, 2 * ("relu1_1", "relu3_1"))
+    assert masked - found == 2 * 4 * (64 * side**2 + 256 * (side // 4) ** 2)
+
+
+def test_the_longest_region_is_no_shorter_than_those_that_there_are(small_network):
+    layers = ("relu1_1", "relu5_1")
+    for tile in (64, 100, 256):
+        regions = [one.region for one in cut(small_network, 1500, 900, layers, tile)]
+        longest = max(max(box.bottom - box.top, box.right - box.left) for box in regions)
+        assert longest <= longest_region(small_network, layers, tile) <= longest + tile + 64
 
 
 def test_a_history_that_does_not_fit_is_refused_with_what_to_choose():

@@ -1,11 +1,13 @@
 """Show what a network sees in a picture: each layer's shape, minimum, maximum and mean.
 
-With a second picture also how alike the two are in style, layer by layer; with a weight file that has fully
+With a second picture also how alike the two are in style, layer by layer; with --between, how far the
+style of a result has come from its photograph's to its painting's; with a weight file that has fully
 connected layers, what the network takes the picture for. Also the picture's total variation.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from neuralstyle.files import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from neuralstyle.networks import Network
 
 KINDS = ("horizontal-differences", "vertical-differences", "horizontal-sobel", "vertical-sobel")
 
@@ -38,6 +42,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=head, epilog=rest, allow_abbrev=False)
     parser.add_argument("picture", metavar="PICTURE", help="the picture to look at")
     parser.add_argument("second", metavar="SECOND", nargs="?", help="another picture, to be compared with it")
+    parser.add_argument(
+        "--between",
+        nargs=2,
+        metavar=("CONTENT", "STYLE"),
+        help="the photograph and the painting that PICTURE was made from, resized to its width: where its "
+        "style lies between theirs, layer by layer; 0 is the painting's, 1 the photograph's",
+    )
     parser.add_argument("--network", metavar="FILE", help="weights of VGG-19 or VGG-16, .mat or .h5")
     parser.add_argument(
         "--layers",
@@ -75,10 +86,16 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
         raise InputError(f"--width is {options.width}; it must be 1 or more")
     if options.overwrite and not options.edges:
         raise InputError("--overwrite is for the files of --edges; give both")
+    if options.between and options.second:
+        raise InputError("--between compares one picture with two others; leave SECOND out")
     pictures = [read_image(path) for path in paths]
+    between = [read_image(path) for path in options.between or ()]
     if options.width:
         pictures = [fit_width(picture, options.width) for picture in pictures]
     network = load_network(options.network)
+    if between:
+        _print_positions(network, options, pictures[0], between)
+        return
     edge_files = plan_edges(options.edges, paths, options.overwrite) if options.edges else []
     with quiet_import():
         from neuralstyle.networks.inspection import (
@@ -112,6 +129,30 @@ def inspect(options: argparse.Namespace, paths: list[str]) -> None:
         print()
     for files, picture in zip(edge_files, pictures, strict=False):
         write_edges(files, edge_pictures(picture))
+
+
+def _print_positions(
+    network: "Network", options: argparse.Namespace, result: "np.ndarray", between: "list[np.ndarray]"
+) -> None:
+    """Print where a result's style lies between its photograph's and its painting's."""
+    from neuralstyle.pictures.sizes import fit_width
+
+    with quiet_import():
+        from neuralstyle.networks.distances import STYLE_LAYERS, style_positions
+        from neuralstyle.networks.inspection import layer_statistics
+
+    pictures = [result, *(fit_width(picture, result.shape[1]) for picture in between)]
+    layers = options.layers or STYLE_LAYERS
+    seen = [layer_statistics(network, picture, layers, options.pooling) for picture in pictures]
+    print("where the style lies: 0 is the painting's, 1 the photograph's")
+    print(f"{'layer':8}  {'Gram':>8}  {'Wasserstein':>11}")
+    found = style_positions(*seen)
+    for layer, position in found.items():
+        print(f"{layer:8}  {position.gram:8.4f}  {position.wasserstein:11.4f}")
+    means = [
+        sum(values) / len(found) for values in zip(*(astuple(one) for one in found.values()), strict=True)
+    ]
+    print(f"{'mean':8}  {means[0]:8.4f}  {means[1]:11.4f}")
 
 
 def plan_edges(folder: Path, paths: list[str], overwrite: bool) -> list[dict[str, Path]]:

@@ -8,6 +8,7 @@ import argparse
 import re
 from functools import cache
 
+from neuralstyle.command.report_options import add_report_options
 from neuralstyle.files import InputError
 from neuralstyle.recipes import RECIPES
 from neuralstyle.validity import NAMES, STARTS
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _add_colours(parser.add_argument_group("colours"))
     _add_feedforward(parser.add_argument_group("networks that render in one pass, instead of a recipe"))
     _add_machine(parser.add_argument_group("machine"))
-    _add_report(parser.add_argument_group("what a run leaves behind"))
+    add_report_options(parser.add_argument_group("what a run leaves behind"))
     return parser
 
 
@@ -358,41 +359,3 @@ def tile_size(value: str) -> int | str | None:
     if not value.isdigit() or int(value) < 16:
         raise argparse.ArgumentTypeError(f"{value!r} is not auto, none or a number of pixels from 16 up")
     return int(value)
-
-
-def _add_report(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--print-iterations", type=int, metavar="N", help="print the losses every N iterations")
-    add(
-        "--checkpoint-output",
-        metavar="FORM",
-        help="write snapshots, pictures on the way, to names such as out_{:05}.jpg or out_%%05d.jpg",
-    )
-    add(
-        "--checkpoint-iterations",
-        dest="checkpoint_every",
-        type=int,
-        metavar="N",
-        help="take a snapshot every N iterations",
-    )
-    add("--timelapse", metavar="FILE.gif|mp4", help="write the snapshots as a film")
-    add("--history", metavar="FILE.csv", help="write the losses of every iteration as a table")
-    add(
-        "--progress-write",
-        action="store_true",
-        help="write the losses of every iteration to progress.txt in the output's folder",
-    )
-    add(
-        "--progress-plot",
-        action="store_true",
-        help="draw the losses of every iteration to progress.png in the output's folder",
-    )
-    add("--logdir", metavar="DIR", help="write losses, pictures and graph as events for TensorBoard")
-    add("--record", metavar="FILE.json", help="write every setting that made the picture to a file")
-    add(
-        "--from-record",
-        metavar="FILE",
-        help="make a picture again from its record, or from a PNG of neuralstyle, which carries one",
-    )
-    add("--resume", action="store_true", help="go on with a stopped run; in a folder, make what is missing")
-    add("--quiet", action="store_true", help="show no progress")

@@ -53,11 +53,24 @@ def main(arguments: Sequence[str]) -> int:
     if options.free_memory is not None:
         require(options.free_memory > 0, "free_memory", options.free_memory, "greater than 0")
         os.environ[OVERRIDE] = str(options.free_memory)
+    if options.vary or options.contact_sheet:
+        from neuralstyle.command import variants
+
+        return variants.render(options, arguments, _work)
+    return _work(options, arguments)()
+
+
+def _work(options: Namespace, arguments: Sequence[str]) -> Callable[[], int]:
+    """What makes the picture that the options ask for, once the options alone have been found good."""
     # Imported only now, so that --help need not wait for the libraries that read pictures.
     from neuralstyle.command import feedforward
 
     kind = feedforward.network_kind(options)
-    return feedforward.render(kind, options) if kind else _stylize(_request(options, arguments))
+    return (
+        partial(feedforward.render, kind, options)
+        if kind
+        else partial(_stylize, _request(options, arguments))
+    )
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,13 @@ from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import Tile, TileInput, cut
 from neuralstyle.networks import Network, load_network, vgg
+from neuralstyle.networks.convolutions import SMALL
 from neuralstyle.pictures.reading import AnyPicture, as_image
 from neuralstyle.preparation import Scene, Style, fit_masks, in_range, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
 
 #: The size of tiles where a card's memory runs out although the whole picture should have fitted.
 TILE_AFTER_ALL = 1024
-
-#: Up to so many pixels the graph of a picture or a tile has plain convolutions: faster ones would take longer
-#: to build than they save in a hundred evaluations.
-_SMALL = 128**2
 
 
 class WholeLoss:
@@ -59,7 +56,7 @@ class WholeLoss:
             with tf.name_scope("network"):
                 pictures = self._picture[tf.newaxis]
                 features = vgg.build(
-                    network, pictures, targets.sizes, plain=targets.height * targets.width <= _SMALL
+                    network, pictures, targets.sizes, plain=targets.height * targets.width <= SMALL
                 )
             piece = Piece(
                 pixels=self._picture,
@@ -170,7 +167,7 @@ class TiledLoss:
         }
         with new_graph(machine) as self.graph:
             with tf.name_scope("network"):
-                self._input = TileInput(network, targets.sizes, plain=self.tile**2 <= _SMALL)
+                self._input = TileInput(network, targets.sizes, plain=self.tile**2 <= SMALL)
             pixels = self._input.pixels
             piece = Piece(
                 # A slice that would go beyond the picture's border ends there.
@@ -285,9 +282,10 @@ def open_loss(
     size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
     # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
     free = free_bytes() - reserved if on_card is None else on_card
-    tile = choose_tile(network, objective, *size, machine.tile, free)
+    masked = sum(style.mask is not None for style in scene.styles)
+    tile = choose_tile(network, objective, *size, machine.tile, free, masked)
     if machine.tile is None or objective.normalize_gradients:
-        check_whole_fits(network, objective, *size, free)
+        check_whole_fits(network, objective, *size, free, masked)
     style_tiles = [
         choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile, free)
         for style in scene.styles

@@ -154,6 +154,13 @@ def cut(network: Network, height: int, width: int, layers: Iterable[str], tile: 
     return [build(*rows, *columns) for rows in spans(height) for columns in spans(width)]
 
 
+def longest_region(network: Network, layers: Iterable[str], tile: int) -> int:
+    """The longest side that the region of a tile of a size can have, in pixels."""
+    strides, reach = network.strides_and_reach(layers)
+    deepest = max(strides.values(), default=1)
+    return tile + reach + winograd.TILE * deepest + _up(max(reach, 1), deepest)
+
+
 def _up(number: int, step: int) -> int:
     return -(-number // step) * step
 

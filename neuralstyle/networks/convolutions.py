@@ -23,6 +23,10 @@ from neuralstyle.networks import winograd
 #: From so many channels on, at either end, Winograd's form is faster on a processor.
 WINOGRAD_CHANNELS = 128
 
+#: Up to so many pixels the graph of a picture or a tile has plain convolutions: faster ones would take longer
+#: to build than they save in a hundred evaluations.
+SMALL = 128**2
+
 #: A derivative with fewer channels than this is computed by TensorFlow's own operation for it.
 _FEW = 16
 

@@ -39,6 +39,8 @@ class LayerStatistics:
         Over all positions and channels.
     gram : ndarray
         C×C, float32: the raw Gram matrix (Gatys et al. 2016, equation 3).
+    channel_means : ndarray
+        C, float32: over all positions.
     """
 
     shape: tuple[int, int, int]
@@ -46,6 +48,7 @@ class LayerStatistics:
     maximum: float
     mean: float
     gram: np.ndarray
+    channel_means: np.ndarray
 
 
 def layer_statistics(
@@ -93,14 +96,17 @@ def layer_statistics(
         activations = build(network, pixels, names)
         # Summed up inside the graph: the activations of a large picture fill gigabytes.
         values = {
-            name: (tf.reduce_min(x), tf.reduce_max(x), tf.reduce_mean(x), gram_matrix(x))
+            name: (
+                *(tf.reduce_min(x), tf.reduce_max(x), tf.reduce_mean(x)),
+                *(gram_matrix(x), tf.reduce_mean(x, (0, 1, 2))),
+            )
             for name, x in activations.items()
         }
     with open_session(graph, machine) as session:
         found = session.run(values, {pixels: image[np.newaxis]})
     shapes = network.sizes(*image.shape[:2], names)
     return {
-        name: LayerStatistics(shapes[name], *(float(value) for value in found[name][:3]), found[name][3])
+        name: LayerStatistics(shapes[name], *(float(value) for value in found[name][:3]), *found[name][3:])
         for name in names
     }
 
