@@ -177,7 +177,8 @@ def fit_pictures(recipe: Recipe, scene: Scene) -> Scene:
     method = recipe.resampling
     height, width = content_size(recipe, *scene.content.shape[:2])
     content = resize(scene.content, height, width, method)
-    check_styles(recipe, len(scene.styles))
+    masked = any(style.mask is not None for style in scene.styles)
+    check_styles(recipe, len(scene.styles), masked)
     scales = recipe.style_scales or (1.0,) * len(scene.styles)
     pictures = [
         resize(style.picture, *_style_size(recipe, style.picture, scale, (height, width)), method)

@@ -269,14 +269,20 @@ def layers_in_use(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )
 
 
-def check_styles(recipe: Recipe, styles: int) -> None:
-    """Make sure that a recipe goes with a number of style pictures.
+def check_styles(recipe: Recipe, styles: int, masked: bool = False) -> None:
+    """Make sure that a recipe goes with a number of style pictures, and with masks for where each counts.
 
     Raises
     ------
     InputError
-        If it has blend weights or style scales for another number.
+        If it has blend weights or style scales for another number, or one target for all of them and masks.
     """
+    if masked and styles > 1 and recipe.style_blending != "losses":
+        raise InputError(
+            "style_blending makes one target of several styles, which does not go with masks that say "
+            "where each is wanted; choose losses",
+            fields=("style_blending",),
+        )
     for name, what in (("style_blend", "weights"), ("style_scales", "scales")):
         count = len(getattr(recipe, name))
         if count not in (0, styles):

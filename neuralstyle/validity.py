@@ -161,7 +161,7 @@ def _check_combinations(recipe: "Recipe") -> None:
         )
     if recipe.coarsest and (recipe.scales or not recipe.content_size):
         raise InputError(
-            "coarsest says where the scales up to content_size begin; it needs content_size, and no scales",
+            "coarsest begins a ladder of sizes up to the result's; it needs a content_size, and no scales",
             fields=("coarsest", "content_size", "scales"),
         )
     if recipe.carry_moments and not isinstance(recipe.optimizer, Adam):

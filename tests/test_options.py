@@ -170,6 +170,12 @@ def test_a_size_gives_a_ladder_another_end():
     assert [(stage.content_size, stage.iterations) for stage in stages(found)] == [(32, 5), (64, 5), (128, 5)]
 
 
+def test_a_ladder_with_moments_can_be_asked_of_any_recipe():
+    found = recipe("--width", "128", "--coarsest", "60", "--carry-moments")
+    assert [stage.content_size for stage in stages(found)] == [64, 91, 128]
+    assert found.carry_moments
+
+
 def test_another_optimizer_than_adam_has_no_moments_to_go_on_with():
     found = recipe("--recipe", "style-transfer-pytorch", "--optimizer", "lbfgs")
     assert RECIPES["style-transfer-pytorch"].carry_moments and not found.carry_moments
@@ -207,6 +213,9 @@ def test_what_is_said_stands_above_the_mistakes_of_the_listing():
         ("--initial-noiseblend 2", "--initial-noiseblend is 2.0"),
         ("--content-layers relu4_2=much", "'much' is not a weight"),
         ("--scales 64 128 --iterations 5 6 7", "--iterations has 3 numbers for 2 --scales"),
+        ("--coarsest 32 --scales 32 64", "--coarsest does not go with --scales"),
+        ("--coarsest 32", "--coarsest begins a ladder of sizes"),
+        ("--carry-moments", "--carry-moments: there is one size only"),
         ("--iterations 5 6", "--iterations has 2 numbers for 0 --scales"),
         ("--content-weight 0 --style-weight 0 --tv-weight 0", "one must count"),
         ("--style-blend-weights 0 0", "--style-blend-weights must add up"),

@@ -156,6 +156,13 @@ def test_a_recipe_goes_with_the_number_of_styles_that_it_has_weights_and_scales_
     assert refused.value.fields == (field,)
 
 
+def test_one_target_of_several_styles_does_not_go_with_masks():
+    check_styles(RECIPES["style-transfer-pytorch"], 1, masked=True)
+    check_styles(RECIPES["cookbook"], 2, masked=True)
+    with pytest.raises(InputError, match="style_blending makes one target"):
+        check_styles(RECIPES["style-transfer-pytorch"], 2, masked=True)
+
+
 def test_a_recipe_is_run_once_at_every_scale():
     recipe = replace(RECIPES["painterly"], iterations=7, scales=(32, 64), scale_iterations=())
     assert [(stage.content_size, stage.iterations) for stage in stages(recipe)] == [(32, 7), (64, 7)]

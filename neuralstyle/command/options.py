@@ -16,7 +16,7 @@ from neuralstyle.validity import NAMES, STARTS
 DEFAULT_RECIPE = "cookbook"
 
 #: Options of several fields, which the parser keeps under names of their own.
-_SPELLED = {"scale_iterations": "--iterations"}
+_SPELLED = {"scale_iterations": "--iterations", "content_size": "--width"}
 
 #: Several values; an option that is given twice has those of both.
 _LIST = {"nargs": "+", "action": "extend"}
@@ -125,6 +125,12 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
         help="sizes of the result from coarse to fine, each starting from the one before, enlarged",
     )
     add(
+        "--coarsest",
+        type=int,
+        metavar="PIXELS",
+        help="sizes from this one up to the result's, each √2 times the one before",
+    )
+    add(
         "--style-scales",
         type=float,
         **_LIST,
@@ -219,6 +225,11 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add("--eps", dest="epsilon", type=float, metavar="E", help="what Adam adds to its denominator")
     add("--decay-rate", type=float, metavar="R", help="factor of the learning rate over --decay-steps steps")
     add("--decay-steps", type=int, metavar="N", help="steps over which --decay-rate is reached")
+    add(
+        "--carry-moments",
+        action=argparse.BooleanOptionalAction,
+        help="let Adam go on at the next size with the moments of the one before, enlarged",
+    )
     add("--memory", type=int, metavar="N", help="how many past steps L-BFGS remembers")
     add("--restart", type=int, metavar="N", help="evaluations after which SciPy's L-BFGS starts afresh")
     add(

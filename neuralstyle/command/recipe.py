@@ -88,6 +88,8 @@ def _sizes(options: Namespace, recipe: Recipe) -> dict[str, object]:
         own = {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
     elif options.scales and len(options.scales) != len(recipe.scale_iterations):
         own = {"scale_iterations": ()}
+    if options.scales and options.coarsest:
+        raise InputError("--coarsest does not go with --scales, which name every size; give one of them")
     if options.scales and recipe.coarsest:
         own["coarsest"] = None
     side = next(
@@ -219,6 +221,11 @@ _IDLE: tuple[tuple[tuple[str, ...], Callable[[Recipe, Namespace], bool], str], .
         ("normalize_gradients",),
         lambda recipe, options: not any(layers_in_use(recipe)),
         "no layer has a weight; give one with --content-weight or --style-weight",
+    ),
+    (
+        ("carry_moments",),
+        lambda recipe, options: not (recipe.scales or recipe.coarsest),
+        "there is one size only; name several with --scales",
     ),
     (
         ("decay_steps",),

@@ -141,7 +141,8 @@ def _mask_paths(name: str, paths: Sequence[str] | None, styles: int) -> list[Pat
 def _stylize(request: _Request) -> int:
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
     options, recipe = request.options, request.recipe
-    check_styles(recipe, len(request.inputs.styles))
+    masked = any(mask is not None for mask in request.inputs.masks)
+    check_styles(recipe, len(request.inputs.styles), masked)
     from neuralstyle.runs import repeating
 
     last = repeating.stopped_at(request.earlier)
