@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuralstyle.cluster import ClusterLostError
 from neuralstyle.command.options import parser, respelled, spelled
 from neuralstyle.command.terminal import tell
 from neuralstyle.files import InputError, beside, check_writable, printable, replacing
@@ -128,16 +129,18 @@ def stylize(
     InputError
         At the end, if pictures failed.
     """
-    table = Table(Path(options.output) / TABLE, options.resume)
-    outcomes = Outcomes(options, table, plan)
+    outcomes = Outcomes(options, plan)
     for path, result in plan.results.items():
         content = outcomes.read(path)
         if content is None:
             continue
+        _say(options, f"{path}: picture {outcomes.begun} of {len(plan.results)}")
         try:
             ready = prepared(content, result)
             made = run(ready)
             status = write(ready, made)
+        except ClusterLostError:
+            raise
         except InputError as error:
             outcomes.failed(path, error)
             continue
@@ -154,19 +157,19 @@ class Outcomes:
     Parameters
     ----------
     options : argparse.Namespace
-    table : Table
     plan : Plan
     """
 
-    def __init__(self, options: Namespace, table: "Table", plan: Plan) -> None:
-        self._options, self._table, self._plan = options, table, plan
-        self._begun = self._skipped = self._failed = 0
+    def __init__(self, options: Namespace, plan: Plan) -> None:
+        self._options, self._plan = options, plan
+        self._table = Table(Path(options.output) / TABLE, options.resume)
+        self.begun = self._skipped = self._failed = 0
 
     def read(self, path: Path) -> "Picture | None":
         """Read a picture; None, and a line, where that cannot be done."""
         from neuralstyle.pictures.reading import read_picture
 
-        self._begun += 1
+        self.begun += 1
         try:
             picture = read_picture(path, tell)
         except InputError as error:
@@ -174,7 +177,6 @@ class Outcomes:
             self._skipped += 1
             self._table.add(path, "skipped")
             return None
-        _say(self._options, f"{path}: picture {self._begun} of {len(self._plan.results)}")
         return picture
 
     def failed(self, path: Path, error: InputError) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuralstyle.command.cluster import check_cluster_options, opened_cluster, threads_of
 from neuralstyle.command.options import parser
 from neuralstyle.command.outputs import (
     Outputs,
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     # Imported only now, so that --help need not wait for the libraries that read pictures.
     from neuralstyle.command import feedforward, folder
 
+    check_cluster_options(options)
     kind = feedforward.network_kind(options)
     if kind:
         return feedforward.render(kind, options)
@@ -90,6 +92,10 @@ def _stylize_folder(options: Namespace, arguments: Sequence[str]) -> int:
             asked = request_from(own, arguments)
             return _prepared(asked, _checked_outputs(asked), shared, content, machine)
 
+        if machine.cluster is not None:
+            from neuralstyle.command import folder_on_cluster
+
+            return folder_on_cluster.stylize(options, plan, prepared, _write, machine.cluster)
         return folder.stylize(options, plan, prepared, _run, _write)
 
 
@@ -133,7 +139,9 @@ def _machine(options: Namespace, stack: ExitStack) -> "Machine":
     with quiet_import():
         from neuralstyle.graphs import Machine
 
-    return Machine(options.threads, options.device, options.tile, options.fast_math, options.deterministic)
+    cluster = stack.enter_context(opened_cluster(options))
+    how = (options.device, options.tile, options.fast_math, options.deterministic)
+    return Machine(threads_of(options), *how, cluster)
 
 
 @dataclass(frozen=True)
@@ -247,7 +255,10 @@ def _watchers(stack: ExitStack, prepared: _Prepared) -> "list[Watcher]":
 
     iterations = sum(stage.iterations for stage in stages(recipe))
     watchers: list[Watcher] = [StateSaver(outputs.unfinished, prepared.record, _SECONDS_BETWEEN_SAVES)]
-    watchers.append(stack.enter_context(ProgressBar(options, iterations)))
+    bar = stack.enter_context(ProgressBar(options, iterations))
+    watchers.append(bar)
+    if prepared.job.machine.cluster is not None:
+        prepared.job.machine.cluster.on_progress = bar.tiles
     if outputs.snapshots:
         watchers.append(Snapshots(outputs.snapshots, partial(_write_picture, options)))
     if outputs.film:
@@ -292,12 +303,14 @@ def _write(prepared: _Prepared, result: "Result") -> int:
         record, result.step, *result.image.shape[:2], stopped=stopped, tile=result.tile
     )
     again = stopped is not None and stopped == repeating.stopped_at(request.earlier)
-    unfinished = replace(result.state, record={**record, "written": [str(path) for path in outputs.files]})
+    written = {"written": [str(path) for path in outputs.files]}
+    unfinished = result.state and replace(result.state, record=record | written)
     try:
         _write_picture(options, outputs.picture, result.picture, records.text_chunk(complete))
     except InputError:
-        with suppress(InputError):  # --resume will write it, once there is room
-            save_state(outputs.unfinished, unfinished)
+        if unfinished:
+            with suppress(InputError):  # --resume will write it, once there is room
+                save_state(outputs.unfinished, unfinished)
         raise
     if result.interrupted and not again:
         _attempt(save_state, outputs.unfinished, unfinished)
