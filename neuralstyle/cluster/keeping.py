@@ -56,9 +56,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Done:
-    """What the work gave back."""
+    """What the work gave back, and the seconds that it took, what was unpacked for it included."""
 
     value: object
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,8 @@ def _carry_out(order: Order, memory: _Memory) -> Done | Lacking | Refused | Unfi
     if order.work is None:
         memory.let_go(order.run)
         return Done(None)
-    run = memory.run(order.run)
-    run.used = time.monotonic()
+    run, began = memory.run(order.run), time.monotonic()
+    run.used = began
     taken = []
     for key, version in order.needs:
         if key in order.given:
@@ -173,7 +174,7 @@ def _carry_out(order: Order, memory: _Memory) -> Done | Lacking | Refused | Unfi
             return Lacking()
         taken.append(run.kept[key][1])
     try:
-        return Done(order.work(*taken, *order.arguments))
+        return Done(order.work(*taken, *order.arguments), time.monotonic() - began)
     except InputError as error:
         return Refused(str(error), error.fields)
     finally:

@@ -176,6 +176,8 @@ def _prepared(
     from neuralstyle.runs import records, repeating
     from neuralstyle.transfer import Job
 
+    # Those of another machine's workers are not known, unless they were said.
+    threads = None if options.cluster and machine.threads is None else thread_count(machine)
     record = records.make_record(
         request.recipe,
         content,
@@ -184,7 +186,7 @@ def _prepared(
         request.seed,
         masks=request.inputs.masks,
         style_masks=request.inputs.style_masks,
-        options={name: getattr(options, name) for name in RECORDED} | {"threads": thread_count(machine)},
+        options={name: getattr(options, name) for name in RECORDED} | {"threads": threads},
     )
     pictures = (style.pixels for style in shared.styles)
     scene = Scene(content.pixels, tuple(map(Style, pictures, shared.masks, shared.own_masks)))
