@@ -12,8 +12,8 @@ between machines is, is not simulated.
 
     python benchmarks/cluster.py --simulated 8 32 --tiles 100 --first 3.1 --second 6.2 --tile 512
 
-``--soak`` computes for so many seconds, with a worker killed every 20 of them, which Dask starts anew. It says
-how many results differed, which is to be none, and how the memory of client and workers grew.
+``--soak`` computes for so many seconds, with a worker killed every 20 of them, which Dask starts anew. It
+says how many results differed, which is to be none, and how the memory of client and workers grew.
 
     python benchmarks/cluster.py --soak 240 --size 192x128 --tile 64
 """
@@ -74,10 +74,8 @@ def opened(options: argparse.Namespace, cluster: Cluster | None) -> object:
 
 def real(options: argparse.Namespace) -> None:
     """An iteration with one worker and with two."""
-    print(
-        "| workers | size | tile | iteration, s | of one's time | sent a tile, MB | share | first, second pass, s |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    columns = ("workers", "size", "tile", "iteration, s", "of one's time", "sent a tile, MB", "share")
+    print(f"| {' | '.join(columns)} | first, second pass, s |\n" + "|---" * 8 + "|")
     content, _ = measuring.pictures(*options.size)
     alone = None
     for count in options.workers:
