@@ -32,6 +32,8 @@ class Machine:
         Whether a GPU may round the factors of its products to TensorFloat-32, with 10 bits of the 23.
     deterministic : bool
         Whether a GPU computes the same bits every time, at the price of its fastest operations.
+    cluster : neuralstyle.cluster.Cluster or None
+        Workers that compute the tiles of a picture; None: this process does.
     """
 
     threads: int | None = None
@@ -39,6 +41,7 @@ class Machine:
     tile: int | str | None = "auto"
     fast_math: bool = False
     deterministic: bool = False
+    cluster: object | None = None
 
 
 def _device_name(device: str) -> str:
@@ -95,6 +98,8 @@ def new_graph(machine: Machine | None = None) -> Iterator[tf.Graph]:
         If TensorFlow sees no such device.
     """
     device = machine.device if machine else None
+    if machine is not None:
+        _thread_pool(machine)
     graph = tf.Graph()
     with graph.as_default(), graph.device(device and _device_name(device)):
         yield graph
@@ -192,7 +197,7 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
         If an earlier session of this process had another number of threads, which TensorFlow then keeps.
     """
     machine = machine or Machine()
-    threads, first = thread_count(machine), _thread_pool(thread_count(machine))
+    threads, first = thread_count(machine), _thread_pool(machine)
     if threads != first:
         warnings.warn(
             f"TensorFlow goes on with {first} threads, which this process began with, not {threads}",
@@ -212,13 +217,35 @@ def open_session(graph: tf.Graph, machine: Machine | None = None) -> tf.compat.v
     return session
 
 
+def check_threads(machine: Machine) -> None:
+    """Make sure that this process computes with the threads of a machine, and not with those it began with.
+
+    Raises
+    ------
+    InputError
+        If an earlier session of this process had another number of threads, which TensorFlow then keeps.
+    """
+    threads, first = thread_count(machine), _thread_pool(machine)
+    if threads != first:
+        raise InputError(
+            f"began with {first} threads and keeps them, but the run has {threads}; start it anew, or give "
+            f"threads {first}",
+            fields=("threads",),
+        )
+
+
 _POOL: list[int] = []
 
 
-def _thread_pool(threads: int) -> int:
-    """How many threads TensorFlow's pool has: the process has one, and its first session decides."""
+def _thread_pool(machine: Machine) -> int:
+    """How many threads TensorFlow's pool has: the process has one, and its first session decides.
+
+    Building some graphs makes TensorFlow's eager context, whose pool has a thread for each core, so a session
+    is opened before.
+    """
     if not _POOL:
-        _POOL.append(threads)
+        _POOL.append(thread_count(machine))
+        tf.compat.v1.Session(graph=tf.Graph(), config=session_config(machine)).close()
     return _POOL[0]
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from neuralstyle.feedforward.pictures import centre_square, files_in, fitted, render_files
+from neuralstyle.feedforward.pictures import centre_square, fitted, render_files
 from neuralstyle.feedforward.sizing import Sizing
 from neuralstyle.files import InputError
+from neuralstyle.pictures.folders import files_in
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.writing import write_image
 

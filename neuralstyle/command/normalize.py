@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.command.terminal import exit_status, quiet_import, tell
-from neuralstyle.feedforward.pictures import files_in
 from neuralstyle.files import InputError, check_writable
+from neuralstyle.pictures.folders import files_in
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "neuralstyle normalize") -> int:

@@ -8,6 +8,7 @@ import argparse
 import re
 from functools import cache
 
+from neuralstyle.command.cluster_options import add_cluster_options
 from neuralstyle.command.report_options import add_report_options
 from neuralstyle.files import InputError
 from neuralstyle.recipes import RECIPES
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _add_colours(parser.add_argument_group("colours"))
     _add_feedforward(parser.add_argument_group("networks that render in one pass, instead of a recipe"))
     _add_machine(parser.add_argument_group("machine"))
+    add_cluster_options(parser.add_argument_group("several processes or machines"))
     add_report_options(parser.add_argument_group("what a run leaves behind"))
     return parser
 

@@ -38,6 +38,7 @@ class ProgressBar(Watcher):
 
     def __init__(self, options: Namespace, iterations: int) -> None:
         self._options, self._iterations = options, iterations
+        self._on_cluster = options.workers is not None or options.cluster is not None
         self._quiet = options.quiet or sys.stderr is None
         self._bar: tqdm | None = None
         self._first: Step | None = None
@@ -54,6 +55,8 @@ class ProgressBar(Watcher):
         self._size, self._first = beginning, None
         if not self._quiet:
             how = f", in tiles of {beginning.tile}" if beginning.tile else ""
+            if self._on_cluster and not beginning.tile:
+                how = ", in this process, for they are one tile"
             self._say(f"computing {beginning.width}×{beginning.height} pixels{how}")
 
     def step(self, step: Step) -> None:
@@ -66,11 +69,17 @@ class ProgressBar(Watcher):
         if every and step.iteration % every == 0:
             losses = ", ".join(f"{name} {value:.6g}" for name, value in step.losses.items())
             self._bar.write(f"iteration {step.iteration}: {losses}")
-        self._bar.set_postfix_str(f"loss {step.total:.4g}", refresh=False)
+        self._loss = f"loss {step.total:.4g}"
+        self._bar.set_postfix_str(self._loss, refresh=False)
         self._bar.update(step.iteration - self._bar.n)
         self._first = self._first or step
         if step.iteration - self._first.iteration == _STEPS_TO_ESTIMATE and not self._quiet:
             self._estimate(step)
+
+    def tiles(self, done: int, count: int, workers: int) -> None:
+        """Show how far the workers are within an iteration; called after each tile of either pass."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{self._loss}, tile {done}/{count} on {workers} workers")
 
     def _estimate(self, step: Step) -> None:
         """Say how long the rest takes, if that is long, and what would make it shorter."""
@@ -167,10 +176,10 @@ class FilmProgress:
             self._bar.write(f"neuralstyle: {line}", file=sys.stderr)
 
 
-def frames_bar(options: Namespace, count: int) -> tqdm:
-    """A progress bar over frames."""
+def frames_bar(options: Namespace, count: int, unit: str = "frame") -> tqdm:
+    """A progress bar over frames, or pictures."""
     quiet = options.quiet or sys.stderr is None
-    return tqdm(total=count, unit="frame", disable=quiet, dynamic_ncols=True, file=sys.stderr)
+    return tqdm(total=count, unit=unit, disable=quiet, dynamic_ncols=True, file=sys.stderr)
 
 
 def _spoken(seconds: float) -> str:

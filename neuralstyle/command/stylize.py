@@ -1,4 +1,4 @@
-"""Stylise a picture: options to a recipe, pictures to a picture.
+"""Stylise a picture, or a folder of them: options to a recipe, pictures to a picture.
 
 Nothing here imports TensorFlow before the options, the pictures and the weights have been found good.
 """
@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle.command.options import parser, spelled
+from neuralstyle.command.cluster import check_cluster_options, opened_cluster, threads_of
+from neuralstyle.command.options import parser
 from neuralstyle.command.outputs import (
     Outputs,
     check_outputs,
@@ -23,25 +24,22 @@ from neuralstyle.command.outputs import (
     goes_on,
     outputs_of,
 )
-from neuralstyle.command.recipe import recipe_from
+from neuralstyle.command.request import RECORDED, Request, request_from
 from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.files import InputError, require
 from neuralstyle.free_memory import OVERRIDE
-from neuralstyle.recipes import Recipe, check_styles, stages
-from neuralstyle.validity import STARTS
+from neuralstyle.recipes import check_styles, stages
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from neuralstyle.graphs import Machine
     from neuralstyle.networks import Network
+    from neuralstyle.pictures.reading import Picture
     from neuralstyle.runs.records import Record
-    from neuralstyle.runs.repeating import Inputs
     from neuralstyle.runs.state import State
     from neuralstyle.runs.watching import Watcher
     from neuralstyle.transfer import Job, Result
-
-#: Options outside the recipe that decide the picture.
-_RECORDED = ("bits", "quality", "tile", "threads", "device")
 
 #: How much work a run that is killed may lose.
 _SECONDS_BETWEEN_SAVES = 20.0
@@ -63,119 +61,176 @@ def main(arguments: Sequence[str]) -> int:
 def _work(options: Namespace, arguments: Sequence[str]) -> Callable[[], int]:
     """What makes the picture that the options ask for, once the options alone have been found good."""
     # Imported only now, so that --help need not wait for the libraries that read pictures.
-    from neuralstyle.command import feedforward
+    from neuralstyle.command import feedforward, folder
 
+    check_cluster_options(options)
     kind = feedforward.network_kind(options)
-    return (
-        partial(feedforward.render, kind, options)
-        if kind
-        else partial(_stylize, _request(options, arguments))
-    )
+    if kind:
+        return partial(feedforward.render, kind, options)
+    if folder.asked_for(options):
+        return partial(_stylize_folder, options, arguments)
+    return partial(_stylize, request_from(options, arguments))
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What is to be done.
-
-    Attributes
-    ----------
-    options : argparse.Namespace
-    recipe : Recipe
-    seed : int
-    inputs : Inputs
-        The picture files.
-    earlier : dict or None
-        The record that the request comes from.
-    """
-
-    options: Namespace
-    recipe: Recipe
-    seed: int
-    inputs: "Inputs"
-    earlier: "Record | None" = None
-
-    @property
-    def files(self) -> list[Path]:
-        """Every file that is read."""
-        inputs, options = self.inputs, self.options
-        paths = [inputs.content, *inputs.styles, *inputs.masks, *inputs.style_masks]
-        paths += [options.network, options.from_record]
-        if self.recipe.start not in STARTS:
-            paths.append(self.recipe.start)
-        return [Path(path) for path in paths if path is not None]
-
-
-def _request(options: Namespace, arguments: Sequence[str]) -> _Request:
-    from neuralstyle.files import example_pair
-    from neuralstyle.runs import records, repeating
-
-    if options.from_record:
-        for name in ("recipe", "content", "styles", "masks", "style_masks"):
-            if getattr(options, name):
-                raise InputError(f"{spelled(name)} does not go with --from-record")
-        record = records.read_record(options.from_record)
-        # What the record says takes the place of the defaults; what is said now stands above it.
-        recorded = {name: record["options"][name] for name in _RECORDED if name in record["options"]}
-        options = parser().parse_args(arguments, Namespace(**recorded))
-        recipe = recipe_from(options, records.recipe_from_record(record))
-        seed = record["seed"] if options.seed is None else options.seed
-        return _Request(options, recipe, seed, repeating.inputs_from_record(record), record)
-    example_content, example_style = example_pair()
-    styles = [Path(path) for path in options.styles or [example_style]]
-    inputs = repeating.Inputs(
-        Path(options.content or example_content),
-        styles,
-        _mask_paths("masks", options.masks, len(styles)),
-        _mask_paths("style_masks", options.style_masks, len(styles)),
-    )
-    return _Request(options, recipe_from(options), options.seed or 0, inputs)
-
-
-def _mask_paths(name: str, paths: Sequence[str] | None, styles: int) -> list[Path | None]:
-    paths = paths or ["all"] * styles
-    if len(paths) != styles:
-        raise InputError(f"{spelled(name)} has {len(paths)} pictures for {styles} style pictures")
-    return [None if path == "all" else Path(path) for path in paths]
-
-
-def _stylize(request: _Request) -> int:
+def _stylize(request: Request) -> int:
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
+    outputs = _checked_outputs(request)
+    shared = _shared(request)
+    from neuralstyle.pictures.reading import read_picture
+
+    content = read_picture(request.inputs.content, tell)
+    with ExitStack() as stack:
+        prepared = _prepared(request, outputs, shared, content, _machine(request.options, stack))
+        return _write(prepared, _run(prepared))
+
+
+def _stylize_folder(options: Namespace, arguments: Sequence[str]) -> int:
+    """The same for every picture of a folder."""
+    from neuralstyle.command import folder
+
+    plan = folder.planned(options)
+    request = request_from(options, arguments)
+    shared = _shared(request)
+
+    with ExitStack() as stack:
+        machine = _machine(options, stack)
+
+        def prepared(content: "Picture", result: Path) -> _Prepared:
+            own = Namespace(**{**vars(options), "content": str(content.path), "output": str(result)})
+            asked = request_from(own, arguments)
+            return _prepared(asked, _checked_outputs(asked), shared, content, machine)
+
+        if machine.cluster is not None:
+            from neuralstyle.command import folder_on_cluster
+
+            return folder_on_cluster.stylize(options, plan, prepared, _write, machine.cluster)
+        return folder.stylize(options, plan, prepared, _run, _write)
+
+
+def _checked_outputs(request: Request) -> Outputs:
+    """The files that the run leaves behind, found good."""
     options, recipe = request.options, request.recipe
-    masked = any(mask is not None for mask in request.inputs.masks)
-    check_styles(recipe, len(request.inputs.styles), masked)
     from neuralstyle.runs import repeating
 
-    last = repeating.stopped_at(request.earlier)
+    repeating.stopped_at(request.earlier)
     outputs = outputs_of(options)
     check_outputs(outputs, options, request.files)
     check_snapshots(outputs, options, recipe, request.files)
+    return outputs
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the pictures of a folder have in common: the network, the styles, their masks."""
+
+    network: "Network"
+    styles: "list[Picture]"
+    masks: "list[np.ndarray | None]"
+    own_masks: "list[np.ndarray | None]"
+
+
+def _shared(request: Request) -> _Shared:
+    inputs = request.inputs
+    check_styles(request.recipe, len(inputs.styles), any(mask is not None for mask in inputs.masks))
     network = _network(request)
-    job, record = _job(request, network)
-    from tensorflow.errors import ResourceExhaustedError
+    from neuralstyle.pictures.reading import read_mask, read_picture
 
-    from neuralstyle import transfer
-    from neuralstyle.preparation import result_size
-    from neuralstyle.runs.interrupts import StopWatch
+    styles = [read_picture(path, tell) for path in inputs.styles]
+    masks, own_masks = (
+        [None if path is None else read_mask(path) for path in paths]
+        for paths in (inputs.masks, inputs.style_masks)
+    )
+    return _Shared(network, styles, masks, own_masks)
 
+
+def _machine(options: Namespace, stack: ExitStack) -> "Machine":
+    """Where the run is computed."""
+    with quiet_import():
+        from neuralstyle.graphs import Machine
+
+    cluster = stack.enter_context(opened_cluster(options))
+    how = (options.device, options.tile, options.fast_math, options.deterministic)
+    return Machine(threads_of(options), *how, cluster)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A run that is about to begin.
+
+    Attributes
+    ----------
+    request : Request
+    outputs : Outputs
+    job : Job
+        Everything that decides the picture.
+    record : dict
+        The same, for those who want to make it again.
+    resume : State or None
+        What it goes on from.
+    """
+
+    request: Request
+    outputs: Outputs
+    job: "Job"
+    record: "Record"
+    resume: "State | None"
+
+
+def _prepared(
+    request: Request, outputs: Outputs, shared: _Shared, content: "Picture", machine: "Machine"
+) -> _Prepared:
+    options = request.options
+    from neuralstyle.graphs import thread_count
+    from neuralstyle.preparation import Scene, Style, result_size
+    from neuralstyle.runs import records, repeating
+    from neuralstyle.transfer import Job
+
+    # Those of another machine's workers are not known, unless they were said.
+    threads = None if options.cluster and machine.threads is None else thread_count(machine)
+    record = records.make_record(
+        request.recipe,
+        content,
+        shared.styles,
+        shared.network,
+        request.seed,
+        masks=request.inputs.masks,
+        style_masks=request.inputs.style_masks,
+        options={name: getattr(options, name) for name in RECORDED} | {"threads": threads},
+    )
+    pictures = (style.pixels for style in shared.styles)
+    scene = Scene(content.pixels, tuple(map(Style, pictures, shared.masks, shared.own_masks)))
     resume = _resumed(outputs, options, record)
     if resume:
         record = repeating.resumed(record, resume.record, resume.iteration)
-    size = result_size(recipe.with_listing(), *job.scene.content.shape[:2])
-    check_room(outputs.picture, *size, options.bits)
+    check_room(
+        outputs.picture, *result_size(request.recipe.with_listing(), *scene.content.shape[:2]), options.bits
+    )
+    job = Job(scene, request.recipe, shared.network, request.seed, machine)
+    return _Prepared(request, outputs, job, record, resume)
+
+
+def _run(prepared: _Prepared) -> "Result":
+    """Make the picture, with everybody looking on who is to."""
+    from tensorflow.errors import ResourceExhaustedError
+
+    from neuralstyle import transfer
+    from neuralstyle.runs import repeating
+    from neuralstyle.runs.interrupts import StopWatch
+
     stop = threading.Event()
     with ExitStack() as stack:
-        watchers = _watchers(stack, request, outputs, record, resume, size)
+        watchers = _watchers(stack, prepared)
+        last = repeating.stopped_at(prepared.request.earlier)
         watchers.append(stack.enter_context(StopWatch(stop, last)))
         try:
-            result = transfer.run(job, watchers, resume, stop)
+            return transfer.run(prepared.job, watchers, prepared.resume, stop)
         except (MemoryError, ResourceExhaustedError) as error:
             raise InputError(
                 "the memory ran out; --tile 512 takes less, and what was saved so far goes on with --resume"
             ) from error
-    return _write(request, outputs, record, result)
 
 
-def _network(request: _Request) -> "Network":
+def _network(request: Request) -> "Network":
     """The network, found good for the recipe and for the record that the request comes from."""
     options, recipe = request.options, request.recipe
     from neuralstyle.networks import load_network
@@ -190,38 +245,6 @@ def _network(request: _Request) -> "Network":
     return network
 
 
-def _job(request: _Request, network: "Network") -> "tuple[Job, Record]":
-    """Everything that decides the picture, and its record so far."""
-    options, recipe, inputs = request.options, request.recipe, request.inputs
-    from neuralstyle.pictures.reading import read_mask, read_picture
-
-    content, *styles = (read_picture(path, tell) for path in (inputs.content, *inputs.styles))
-    masks, own_masks = (
-        [None if path is None else read_mask(path) for path in paths]
-        for paths in (inputs.masks, inputs.style_masks)
-    )
-    with quiet_import():
-        from neuralstyle.graphs import Machine, thread_count
-        from neuralstyle.preparation import Scene, Style
-        from neuralstyle.runs import records
-        from neuralstyle.transfer import Job
-
-    machine = Machine(options.threads, options.device, options.tile, options.fast_math, options.deterministic)
-    record = records.make_record(
-        recipe,
-        content,
-        styles,
-        network,
-        request.seed,
-        masks=inputs.masks,
-        style_masks=inputs.style_masks,
-        options={name: getattr(options, name) for name in _RECORDED} | {"threads": thread_count(machine)},
-    )
-    pictures = (style.pixels for style in styles)
-    scene = Scene(content.pixels, tuple(map(Style, pictures, masks, own_masks)))
-    return Job(scene, recipe, network, request.seed, machine), record
-
-
 def _resumed(outputs: Outputs, options: Namespace, record: "Record") -> "State | None":
     """The state to go on from, where there is one and that is asked for."""
     if not goes_on(outputs, options):
@@ -234,27 +257,26 @@ def _resumed(outputs: Outputs, options: Namespace, record: "Record") -> "State |
     return state
 
 
-def _watchers(
-    stack: ExitStack,
-    request: _Request,
-    outputs: Outputs,
-    record: "Record",
-    resume: "State | None",
-    size: tuple[int, int],
-) -> "list[Watcher]":
+def _watchers(stack: ExitStack, prepared: _Prepared) -> "list[Watcher]":
     """Those who look on: the state is saved first."""
-    options, recipe = request.options, request.recipe
+    options, recipe = prepared.request.options, prepared.request.recipe
+    outputs, resume = prepared.outputs, prepared.resume
     from neuralstyle.command.progress import ProgressBar
     from neuralstyle.runs.saving import Snapshots, StateSaver
 
     iterations = sum(stage.iterations for stage in stages(recipe))
-    watchers: list[Watcher] = [StateSaver(outputs.unfinished, record, _SECONDS_BETWEEN_SAVES)]
-    watchers.append(stack.enter_context(ProgressBar(options, iterations)))
+    watchers: list[Watcher] = [StateSaver(outputs.unfinished, prepared.record, _SECONDS_BETWEEN_SAVES)]
+    bar = stack.enter_context(ProgressBar(options, iterations))
+    watchers.append(bar)
+    if prepared.job.machine.cluster is not None:
+        prepared.job.machine.cluster.on_progress = bar.tiles
     if outputs.snapshots:
         watchers.append(Snapshots(outputs.snapshots, partial(_write_picture, options)))
     if outputs.film:
+        from neuralstyle.preparation import result_size
         from neuralstyle.runs.film import Timelapse
 
+        size = result_size(recipe.with_listing(), *prepared.job.scene.content.shape[:2])
         watchers.append(_entered(stack, Timelapse(outputs.film, size)))
     if options.logdir:
         from neuralstyle.runs.events import EventWriter
@@ -278,8 +300,9 @@ def _entered(stack: ExitStack, watcher: "Watcher") -> "Watcher":
     return watcher
 
 
-def _write(request: _Request, outputs: Outputs, record: "Record", result: "Result") -> int:
-    """Write what the run leaves behind; nothing but the picture itself may fail it."""
+def _write(prepared: _Prepared, result: "Result") -> int:
+    """Write what the run leaves behind, and give the exit status; nothing but the picture may fail it."""
+    request, outputs, record = prepared.request, prepared.outputs, prepared.record
     options = request.options
     from neuralstyle.runs import records, repeating
     from neuralstyle.runs.state import save_state
@@ -291,12 +314,14 @@ def _write(request: _Request, outputs: Outputs, record: "Record", result: "Resul
         record, result.step, *result.image.shape[:2], stopped=stopped, tile=result.tile
     )
     again = stopped is not None and stopped == repeating.stopped_at(request.earlier)
-    unfinished = replace(result.state, record={**record, "written": [str(path) for path in outputs.files]})
+    written = {"written": [str(path) for path in outputs.files]}
+    unfinished = result.state and replace(result.state, record=record | written)
     try:
         _write_picture(options, outputs.picture, result.picture, records.text_chunk(complete))
     except InputError:
-        with suppress(InputError):  # --resume will write it, once there is room
-            save_state(outputs.unfinished, unfinished)
+        if unfinished:
+            with suppress(InputError):  # --resume will write it, once there is room
+                save_state(outputs.unfinished, unfinished)
         raise
     if result.interrupted and not again:
         _attempt(save_state, outputs.unfinished, unfinished)

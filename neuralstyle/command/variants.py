@@ -17,7 +17,7 @@ _BESIDE = (
 )
 
 #: Groups of options, and single ones, that do not decide the picture.
-_NOT_DECIDING = ("options", "machine", "what a run leaves behind")
+_NOT_DECIDING = ("options", "machine", "several processes or machines", "what a run leaves behind")
 _NOT_VARIED = ("output", "overwrite", "bits", "quality")
 
 #: How many variants of one option stand in a row.

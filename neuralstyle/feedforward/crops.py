@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle.feedforward.pictures import files_in
 from neuralstyle.files import InputError
+from neuralstyle.pictures.folders import files_in
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.sizes import resize
 

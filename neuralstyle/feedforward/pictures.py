@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError
+from neuralstyle.pictures.folders import missing_results, plan, report_failures
 from neuralstyle.pictures.reading import read_image
-from neuralstyle.pictures.writing import DEPTHS, check_output, write_image
+from neuralstyle.pictures.writing import check_output, write_image
 
 #: From a picture, float32 H×W×3, RGB, 0..255, to a picture of the same size and kind.
 Render = Callable[[np.ndarray], np.ndarray]
@@ -51,41 +52,6 @@ def centre_square(picture: np.ndarray) -> np.ndarray:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return picture[top : top + side, left : left + side]
-
-
-def files_in(folder: str | Path, nested: bool = False) -> list[Path]:
-    """The files in a folder, in the order of their names. Hidden files are left alone.
-
-    Parameters
-    ----------
-    folder : path
-    nested : bool
-        Whether the folders in it count, and those in them. Hidden ones are left alone; one that is linked
-        to from several places is walked once.
-
-    Raises
-    ------
-    InputError
-        If it is no folder, an empty one, or one that may not be read.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; name one with pictures in it")
-    files, waiting, seen = [], [folder], {folder.resolve()}
-    while waiting:
-        here = waiting.pop()
-        try:
-            entries = [path for path in here.iterdir() if not path.name.startswith(".")]
-        except OSError as error:
-            raise InputError(f"{here}: cannot be read as a folder ({error.strerror})") from error
-        files += [path for path in entries if path.is_file()]
-        for path in entries if nested else ():
-            if path.is_dir() and path.resolve() not in seen:
-                seen.add(path.resolve())
-                waiting.append(path)
-    if not files:
-        raise InputError(f"{folder}: is an empty folder; put pictures into it or name another")
-    return sorted(files)
 
 
 @dataclass(frozen=True)
@@ -158,15 +124,12 @@ def render_files(
         check_output(output, overwrite, written.bits, written.quality)
         written.write(content, output, render(read_image(content, report)))
         return 1
-    results = _plan(content, output)
-    waiting = {path: result for path, result in results.items() if not (resume and result.exists())}
+    results = plan(content, output)
+    waiting = missing_results(results, report) if resume else results
     for result in waiting.values():
         check_output(result, overwrite, written.bits, written.quality)
-    if len(waiting) < len(results):
-        report(f"{output}: {len(results) - len(waiting)} of {len(results)} results are there and kept")
-
     skipped, failed = _render_each(render, waiting, written, report)
-    _report_losses(content, len(results), skipped, failed, report)
+    report_failures(content, len(results), skipped, failed, report)
     return len(waiting) - skipped
 
 
@@ -184,41 +147,3 @@ def _render_each(
             report(f"{error}; skipped" if image is None else f"{path}: {error}")
             skipped, failed = skipped + (image is None), failed + (image is not None)
     return skipped, failed
-
-
-def _report_losses(
-    content: Path, count: int, skipped: int, failed: int, report: Callable[[str], None]
-) -> None:
-    """Tell how many pictures of a folder have no result; an error where it is not that they are none."""
-    if skipped == count:
-        raise InputError(f"{content}: none of its {count} files is a picture that can be read")
-    if skipped:
-        report(f"{content}: {skipped} of {count} files skipped")
-    if failed:
-        raise InputError(
-            f"{content}: {failed} of {count} pictures failed; the same command with --resume makes those "
-            "that are missing"
-        )
-
-
-def _plan(content: Path, output: Path) -> dict[Path, Path]:
-    """The pictures of a folder and where their results go, in a folder that is made if need be."""
-    files = files_in(content)
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; for a folder of pictures name a folder")
-    if output.is_dir() and output.samefile(content):
-        raise InputError(f"{output}: holds the pictures themselves; name another folder to write to")
-    sources: dict[Path, Path] = {}
-    for path in files:
-        result = output / (path.name if path.suffix.lower() in DEPTHS else f"{path.name}.png")
-        if result in sources:
-            raise InputError(
-                f"{path}: its result would be {result.name}, and that of {sources[result].name} as well; "
-                "rename one of them"
-            )
-        sources[result] = path
-    try:
-        output.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be made ({error.strerror})") from error
-    return {path: result for result, path in sources.items()}

@@ -12,9 +12,11 @@ from neuralstyle.graphs import Machine, accelerator_bytes, derivatives, held, ne
 from neuralstyle.loss.fallback import WholeThenTiledLoss
 from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
 from neuralstyle.loss.objectives import Objective, Piece
+from neuralstyle.loss.on_cluster import ClusteredLoss, is_one_tile, open_on_cluster
+from neuralstyle.loss.passes import TilePasses, ValueOfSums, shapes_of_sums
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
-from neuralstyle.loss.tiles import Tile, TileInput, cut
+from neuralstyle.loss.tiles import cut
 from neuralstyle.networks import Network, load_network, vgg
 from neuralstyle.networks.convolutions import SMALL
 from neuralstyle.pictures.reading import AnyPicture, as_image
@@ -160,92 +162,52 @@ class TiledLoss:
             )
         self.tile = machine.tile
         self._tiles = cut(network, targets.height, targets.width, targets.sizes, self.tile)
-        self._content = targets.content
+        self._targets = targets
         self._beside = {
             name: np.broadcast_to(np.float32(0), (targets.height, targets.width, channels))
             for name, channels in objective.beside.items()
         }
-        with new_graph(machine) as self.graph:
-            with tf.name_scope("network"):
-                self._input = TileInput(network, targets.sizes, plain=self.tile**2 <= SMALL)
-            pixels = self._input.pixels
-            piece = Piece(
-                # A slice that would go beyond the picture's border ends there.
-                pixels=self._input.region[pixels[0] : pixels[1] + 1, pixels[2] : pixels[3] + 1],
-                height=pixels[1] - pixels[0],
-                width=pixels[3] - pixels[2],
-                features=self._input.features,
-                content=self._input.owned(targets.content),
-                masks=[
-                    style.masks
-                    and self._input.owned(
-                        {layer: mask[:, :, np.newaxis] for layer, mask in style.masks.items()}
-                    )
-                    for style in targets.styles
-                ],
-                beside={
-                    name: tf.compat.v1.placeholder(tf.float32, (None, None, channels))
-                    for name, channels in objective.beside.items()
-                },
-                at_top=tf.equal(pixels[0], 0),  # there is a halo everywhere else
-                at_left=tf.equal(pixels[2], 0),
-            )
-            self._piece = piece
-            with tf.name_scope("statistics"):
-                self._statistics = objective.statistics(piece)
-            self._sums = {
-                name: tf.compat.v1.placeholder(tf.float32, statistic.shape)
-                for name, statistic in self._statistics.items()
-            }
-            with tf.name_scope("losses"):
-                self._losses = objective.losses(self._sums, targets)
-            self._slopes = derivatives(self._losses["total"], list(self._sums.values()))
-            self._given_slopes = [tf.compat.v1.placeholder(tf.float32, slope.shape) for slope in self._slopes]
-            (self._region_gradient,) = derivatives(
-                list(self._statistics.values()), [self._input.region], grad_ys=self._given_slopes
-            )
-        self._session = open_session(self.graph, machine)
+        masked = [style.masks is not None for style in targets.styles]
+        self._passes = TilePasses(network, objective, targets.sizes, masked, machine)
+        shapes = shapes_of_sums(objective, targets.sizes, masked)
+        self._value = ValueOfSums(objective, targets, shapes, machine)
+        self.graph = self._passes.graph
 
     def __enter__(self) -> "TiledLoss":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._session.close()
+        self._passes.close()
+        self._value.close()
 
     def compare_with(self, content: np.ndarray, beside: Mapping[str, np.ndarray]) -> None:
         """As `WholeLoss.compare_with`."""
-        wanted = {layer: self._input.features[layer] for layer in self._content}
-        for tile in self._tiles if wanted else ():
-            for layer, values in self._session.run(wanted, self._input.feed(content, tile)).items():
-                self._content[layer][tile.owned[layer].slices] = values[0]
+        for tile in self._tiles if self._targets.content else ():
+            for layer, values in self._passes.features(tile, content[tile.region.slices]).items():
+                self._targets.content[layer][tile.owned[layer].slices] = values
         self._beside = self._beside | dict(beside)
 
-    def _feed(self, picture: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
-        beside = {self._piece.beside[name]: array[tile.pixels.slices] for name, array in self._beside.items()}
-        return self._input.feed(picture, tile) | beside
-
-    def _add_up(self, picture: np.ndarray) -> dict[tf.Tensor, np.ndarray]:
-        """The first pass: the sums of the whole picture, for the placeholders that take them."""
-        sums = {name: np.zeros(given.shape, np.float64) for name, given in self._sums.items()}
+    def _add_up(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """The first pass: the sums of the whole picture."""
+        sums = self._value.zeros()
         for tile in self._tiles:
-            found = self._session.run(self._statistics, self._feed(picture, tile))
-            for name, value in found.items():
+            own = self._targets.own(tile, self._beside)
+            for name, value in self._passes.sums(tile, picture[tile.region.slices], own).items():
                 sums[name] += value
-        return {self._sums[name]: value for name, value in sums.items()}
+        return sums
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; only the first pass is made."""
-        return _floats(self._session.run(self._losses, self._add_up(picture)))
+        return self._value.losses(self._add_up(picture))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """The losses of a picture and the derivative of the total with respect to its pixel values."""
-        losses, slopes = self._session.run([self._losses, self._slopes], self._add_up(picture))
-        slopes = dict(zip(self._given_slopes, slopes, strict=True))
+        losses, slopes = self._value.losses_and_slopes(self._add_up(picture))
         gradient = np.zeros_like(picture)
         for tile in self._tiles:
-            feed = self._feed(picture, tile) | slopes
-            gradient[tile.region.slices] += self._session.run(self._region_gradient, feed)
-        return _floats(losses), gradient
+            region, own = picture[tile.region.slices], self._targets.own(tile, self._beside)
+            gradient[tile.region.slices] += self._passes.gradient(tile, region, own, slopes)
+        return losses, gradient
 
 
 def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
@@ -254,7 +216,7 @@ def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
 
 def open_loss(
     network: Network, objective: Objective, scene: Scene, machine: Machine = Machine(), reserved: int = 0
-) -> WholeLoss | TiledLoss | WholeThenTiledLoss:
+) -> WholeLoss | TiledLoss | WholeThenTiledLoss | ClusteredLoss:
     """Measure the targets of an objective, and open the loss of a picture of the content picture's size.
 
     Parameters
@@ -271,7 +233,7 @@ def open_loss(
 
     Returns
     -------
-    WholeLoss, TiledLoss or WholeThenTiledLoss
+    WholeLoss, TiledLoss, WholeThenTiledLoss or ClusteredLoss
         A context manager.
 
     Raises
@@ -279,6 +241,8 @@ def open_loss(
     InputError
         If the network has no such layer, or the objective does not go with tiles.
     """
+    if machine.cluster is not None and not is_one_tile(machine, *scene.content.shape[:2]):
+        return open_on_cluster(network, objective, scene, machine)
     size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
     # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
     free = free_bytes() - reserved if on_card is None else on_card

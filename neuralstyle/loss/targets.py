@@ -12,7 +12,7 @@ import tensorflow as tf
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.loss.masks import shrink
-from neuralstyle.loss.tiles import TileInput, cut
+from neuralstyle.loss.tiles import Own, Tile, TileInput, cut
 from neuralstyle.networks import Network
 from neuralstyle.networks.gram import gram_matrix, sum_and_gram
 from neuralstyle.preparation import Scene, Style
@@ -111,6 +111,17 @@ class Targets:
     content: Mapping[str, np.ndarray | OnDisk]
     styles: tuple[StyleTarget, ...]
 
+    def own(self, tile: Tile, beside: Mapping[str, np.ndarray]) -> Own:
+        """What belongs to a tile; `beside` are arrays of the whole picture."""
+        return Own(
+            {layer: values[tile.owned[layer].slices] for layer, values in self.content.items()},
+            [
+                style.masks and {layer: mask[tile.owned[layer].slices] for layer, mask in style.masks.items()}
+                for style in self.styles
+            ],
+            {name: array[tile.pixels.slices] for name, array in beside.items()},
+        )
+
 
 def measure(
     network: Network,
@@ -176,8 +187,9 @@ def _content_activations(
         for layer, shape in given.network.sizes(height, width, layers).items()
     }
     chosen = {layer: given.features[layer] for layer in activations}
-    for piece in cut(given.network, height, width, layers, tile):
-        for layer, values in session.run(chosen, given.feed(content, piece)).items():
+    for piece in cut(given.network, height, width, given.features, tile):
+        feed = given.feed(content[piece.region.slices], piece)
+        for layer, values in session.run(chosen, feed).items():
             activations[layer][piece.owned[layer].slices] = values[0]
     return activations
 
@@ -209,7 +221,7 @@ def _style_target(
     own_masks = {} if style.own_mask is None else shrink(network, style.own_mask, layers)
     sums = {layer: [np.zeros(one.shape) for one in both] for layer, both in grams.plain.items()}
     for piece in cut(network, height, width, layers, tile):
-        feed = grams.given.feed(style.picture, piece) | {
+        feed = grams.given.feed(style.picture[piece.region.slices], piece) | {
             grams.masks[layer]: mask[piece.owned[layer].slices][np.newaxis, ..., np.newaxis]
             for layer, mask in own_masks.items()
         }

@@ -44,8 +44,8 @@ is never less than one pixel.
 times the area of regions over that of tiles, (1 + 2·80/1024)² = 1.34 for relu5_1 and tiles of 1024.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -94,6 +94,25 @@ class Tile:
     region: Box
     owned: Mapping[str, Box]
     owned_in_region: Mapping[str, Box]
+
+
+@dataclass(frozen=True)
+class Own:
+    """What of a picture's targets belongs to one tile.
+
+    Attributes
+    ----------
+    content : mapping of str to ndarray
+        Layer to the content picture's activations, float32 h×w×C.
+    masks : sequence of (mapping of str to ndarray, or None)
+        For each style, layer to its mask, float32 h×w; None for everywhere.
+    beside : mapping of str to ndarray
+        What terms compare the pixels with, float32 height×width×C (`Term.beside`).
+    """
+
+    content: Mapping[str, np.ndarray] = field(default_factory=dict)
+    masks: Sequence[Mapping[str, np.ndarray] | None] = ()
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def cut(network: Network, height: int, width: int, layers: Iterable[str], tile: int | None) -> list[Tile]:
@@ -196,30 +215,17 @@ class TileInput:
         self._boxes = {
             layer: tf.compat.v1.placeholder(tf.int32, (4,), name=f"owned_{layer}") for layer in layers
         }
-        self._arrays: list[tuple[dict[str, tf.Tensor], Mapping[str, np.ndarray]]] = []
         whole = vgg.build(network, self.region[tf.newaxis], layers, plain)
         self.features = {layer: _inside(whole[layer], box) for layer, box in self._boxes.items()}
 
-    def owned(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
-        """The parts of arrays that the tile owns: layer to h×w×C for the picture, to 1×h×w×C here."""
-        inputs = {
-            layer: tf.compat.v1.placeholder(tf.float32, (1, None, None, array.shape[-1]))
-            for layer, array in arrays.items()
-        }
-        self._arrays.append((inputs, arrays))
-        return inputs
-
-    def feed(self, picture: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
-        """What to feed for one tile of a picture; only the layers that the tile knows can then be run."""
+    def feed(self, region: np.ndarray, tile: Tile) -> dict[tf.Tensor, object]:
+        """What to feed for one tile and its region; only the layers that the tile knows can then be run."""
         feed: dict[tf.Tensor, object] = {
-            self.region: picture[tile.region.slices],
+            self.region: region,
             self.pixels: astuple(tile.pixels.within(tile.region)),
         }
         for layer, box in tile.owned_in_region.items():
             feed[self._boxes[layer]] = astuple(box)
-        for inputs, arrays in self._arrays:
-            for layer, given in inputs.items():
-                feed[given] = arrays[layer][tile.owned[layer].slices][np.newaxis]
         return feed
 
 

@@ -1,0 +1,304 @@
+"""Dask's workers: started here or found at an address, each of the right version, watched while they work."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from neuralstyle.cluster.keeping import Introduction, Order, introduce, perform, versions
+from neuralstyle.files import InputError, first_line
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+#: A worker that sends no sign of life for so many seconds is left out.
+PATIENCE = 60.0
+
+#: How long to wait for the first worker: a batch system may have others to serve first.
+_SECONDS_TO_JOIN = 600.0
+
+#: How long a worker's answer may take once its work is done.
+_SECONDS_TO_ANSWER = 60.0
+
+#: How often workers that come and go are looked for, in seconds.
+_ROUND = 1.0
+
+
+class ClusterLostError(InputError):
+    """The scheduler, or the last worker, is gone. What a run has saved by then goes on elsewhere."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why}; what was saved so far goes on with --resume, on another cluster or without one"
+        )
+
+
+@dataclass
+class Member:
+    """A worker that takes part.
+
+    Attributes
+    ----------
+    free : int
+        Its share of the memory that was free on its machine when it joined, in bytes.
+    beat, heard : float
+        What the scheduler says of its last sign of life, and when that changed last.
+    """
+
+    free: float
+    beat: float
+    heard: float
+
+
+class Cluster:
+    """The workers of a Dask cluster, as far as they may take part.
+
+    A worker that joins late takes part from then on; one of another version is refused with a line; one that
+    is lost, or sends no sign of life, is left out.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    patience : float
+        In seconds; see `PATIENCE`.
+
+    Attributes
+    ----------
+    members : dict of str to Member
+        Those that take part, by their addresses.
+    """
+
+    def __init__(self, client: "Client", patience: float = PATIENCE) -> None:
+        self.members: dict[str, Member] = {}
+        self.patience = patience
+        #: Called with pieces done, pieces in all, and workers, where somebody wants to show them.
+        self.on_progress = lambda done, count, workers: None
+        self._client = client
+        self._finished: SimpleQueue[Future] = SimpleQueue()
+        self._introducing: dict[str, Future] = {}
+        self._left_out: dict[str, str] = {}
+        self._needed, self._looked = 0.0, 0.0
+        self._alone = time.monotonic()
+
+    @property
+    def address(self) -> str:
+        """The scheduler's."""
+        return self._client.scheduler.address
+
+    @property
+    def dashboard(self) -> str | None:
+        """The address of Dask's dashboard; None where the cluster has none."""
+        import importlib.util
+
+        # Without Bokeh, Dask serves a page that says so.
+        if importlib.util.find_spec("bokeh") is None or "dashboard" not in self._identity()["services"]:
+            return None
+        return self._client.dashboard_link
+
+    def wait_for(self, count: int, seconds: float = _SECONDS_TO_JOIN) -> None:
+        """Wait until so many workers take part, or fewer and the time is over.
+
+        Raises
+        ------
+        InputError
+            If there is none by then, or each was refused.
+        """
+        end = time.monotonic() + seconds
+        while len(self.members) < count and time.monotonic() < end:
+            self._looked = 0.0
+            self.look_around()
+            present = self._introducing.keys() | self.members.keys()
+            if self._left_out and not present:
+                break
+            time.sleep(0.05)
+        if not self.members:
+            raise InputError(f"{self.address}: no worker can take part{self._reason()}")
+
+    def require(self, free: float) -> None:
+        """Leave out the workers that have not so many bytes free, now and later.
+
+        Raises
+        ------
+        InputError
+            If none has.
+        """
+        self._needed = free
+        for address, member in list(self.members.items()):
+            self._check_room(address, member)
+        if not self.members:
+            raise InputError(f"no worker has room{self._reason()}")
+
+    def look_around(self) -> None:
+        """Take note of workers that have come and gone, at most once a second.
+
+        Raises
+        ------
+        ClusterLostError
+            If the scheduler does not answer, or there has been no worker for longer than `patience`.
+        """
+        now = time.monotonic()
+        if now - self._looked < _ROUND:
+            return
+        found = self._identity()["workers"]
+        self._looked = now = time.monotonic()
+        for address in self.members.keys() - found.keys():
+            self.leave_out(address, "is lost", for_good=False)
+        for address in self._introducing.keys() - found.keys():
+            del self._introducing[address]
+        for address, seen in found.items():
+            if address in self.members:
+                self._listen(address, seen["last_seen"], now)
+            elif address not in self._left_out and address not in self._introducing:
+                self._introducing[address] = self.submit(address, introduce)
+        for address, future in list(self._introducing.items()):
+            if future.done():
+                del self._introducing[address]
+                self._welcome(address, future, found)
+        if self.members or self._introducing:
+            self._alone = now
+        elif now - self._alone > self.patience:
+            raise ClusterLostError(f"{self.address}: no worker is left{self._reason()}")
+
+    def _identity(self) -> dict:
+        """What the scheduler says of itself and its workers."""
+        try:
+            if self._client.status == "running":
+                return self._client.sync(
+                    self._client.scheduler.identity, callback_timeout=max(self.patience, 10)
+                )
+        except Exception as error:  # closed in any of many ways
+            raise ClusterLostError(f"the cluster is lost ({first_line(error)})") from error
+        raise ClusterLostError("the cluster is lost: its scheduler no longer answers")
+
+    def _listen(self, address: str, beat: float, now: float) -> None:
+        member = self.members[address]
+        if beat != member.beat:
+            member.beat, member.heard = beat, now
+        elif now - member.heard > self.patience:
+            self.leave_out(address, f"has given no sign of life for {self.patience:.0f} seconds")
+
+    def _welcome(self, address: str, future: "Future", found: dict) -> None:
+        """Let a worker take part that has introduced itself, if it may."""
+        try:
+            introduction: Introduction = future.result(timeout=_SECONDS_TO_ANSWER)
+            differing = [
+                f"{name} {version} instead of {versions()[name]}"
+                for name, version in introduction.versions.items()
+                if version != versions()[name]
+            ]
+        except Exception as error:
+            self.leave_out(address, f"cannot run this program ({first_line(error)})")
+            return
+        if differing:
+            self.leave_out(address, f"has {', '.join(differing)}; install the same there")
+            return
+        seen = found[address]
+        neighbours = sum(other["host"] == seen["host"] for other in found.values())
+        member = Member(introduction.free / neighbours, seen["last_seen"], time.monotonic())
+        if self._check_room(address, member):
+            self.members[address] = member
+
+    def _check_room(self, address: str, member: Member) -> bool:
+        if member.free >= self._needed:
+            return True
+        self.leave_out(
+            address,
+            f"has {member.free / 1e9:.1f} GB free for itself, and a tile takes {self._needed / 1e9:.1f}",
+        )
+        return False
+
+    def leave_out(self, address: str, why: str, for_good: bool = True) -> None:
+        """Give a worker no more work, and say why.
+
+        Parameters
+        ----------
+        address : str
+        why : str
+        for_good : bool
+            Whether it may not take part when it comes again.
+        """
+        self.members.pop(address, None)
+        if for_good:
+            self._left_out[address] = why
+        warnings.warn(f"the worker {address} {why}; the others go on without it", stacklevel=2)
+
+    def _reason(self) -> str:
+        return f": {next(reversed(self._left_out.values()))}" if self._left_out else ""
+
+    def submit(self, address: str, work: object, *arguments: object) -> "Future":
+        """Have a function called at one worker and nowhere else."""
+        import cloudpickle
+        import dask
+
+        # The scheduler sees bytes only: it need not have this program, and does not import TensorFlow.
+        call = cloudpickle.dumps((work, arguments))
+        quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
+        with dask.config.set({**quiet, "distributed.diagnostics.computations.nframes": 0}):
+            return self._client.submit(
+                _calling(), call, pure=False, workers=[address], allow_other_workers=False
+            )
+
+    def send(self, address: str, order: Order) -> "Future":
+        """Have an order carried out at a worker; `next_finished` gives the future when that is over."""
+        import cloudpickle
+
+        future = self.submit(address, perform, cloudpickle.dumps(order))
+        future.add_done_callback(self._finished.put)
+        return future
+
+    def next_finished(self, seconds: float) -> "Future | None":
+        """An order that is over, one way or another; None where none is within so many seconds."""
+        try:
+            return self._finished.get(timeout=seconds)
+        except Empty:
+            return None
+
+    def answer(self, future: "Future", address: str) -> object:
+        """What a worker has answered.
+
+        Raises
+        ------
+        Exception
+            What the worker has raised, or that it is lost before it could say.
+        """
+        end = time.monotonic() + _SECONDS_TO_ANSWER
+        while True:
+            try:
+                return future.result(timeout=_ROUND)
+            except TimeoutError:
+                self.look_around()
+                if address not in self.members or time.monotonic() > end:
+                    raise
+
+    def let_go(self, run: str) -> None:
+        """Tell the workers to forget a run; nobody waits for them."""
+        with suppress(Exception):
+            futures = [self.submit(address, perform, _packed(Order(run))) for address in self.members]
+            self._client.sync(self._wait, futures, callback_timeout=5)
+
+    @staticmethod
+    async def _wait(futures: "Sequence[Future]") -> None:
+        from distributed import wait
+
+        await wait(futures)
+
+
+def _packed(order: Order) -> bytes:
+    import cloudpickle
+
+    return cloudpickle.dumps(order)
+
+
+def _calling() -> object:
+    """A function that a process without this program can read, too: it is sent as it is, not by its name."""
+
+    def call(packed: bytes) -> object:
+        import cloudpickle
+
+        work, arguments = cloudpickle.loads(packed)
+        return work(*arguments)
+
+    return call
