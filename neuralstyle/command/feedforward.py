@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.command.options import parser, spelled
+from neuralstyle.command.scene import read_content_mask
 from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.feedforward import blending, record
 from neuralstyle.feedforward.sizing import Sizing
 from neuralstyle.files import InputError, example_pair, require
 from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.transparency import fitted_plane, laid_over, softened
 from neuralstyle.runs import records
 
 #: The options that each choose a network; at most one may be given.
@@ -46,7 +48,18 @@ RECORDED: dict[str, tuple[type, ...]] = {
 
 #: The options that go with all of them.
 TAKEN = (
-    *("content", "styles", "output", "overwrite", "resume", "bits", "quality", "record", "from_record"),
+    *(
+        "content",
+        "content_mask",
+        "styles",
+        "output",
+        "overwrite",
+        "resume",
+        "bits",
+        "quality",
+        "record",
+        "from_record",
+    ),
     *("width", "height", "longer_side", "stroke_scale", "margin"),
     *("keep_colours", "threads", "device", "quiet"),
 )
@@ -92,11 +105,12 @@ def _take_from_record(options: Namespace) -> None:
     earlier = record.read_record(options.from_record)
     if earlier is None:  # a recipe's, or none
         return
-    for name in ("content", "styles", *KINDS):
+    for name in ("content", "content_mask", "styles", *KINDS):
         if getattr(options, name):
             raise InputError(f"{spelled(name)} does not go with --from-record")
     record.check_pictures(earlier)
     options.content = earlier["content"]["path"]
+    options.content_mask = earlier["content_mask"]["path"] if "content_mask" in earlier else None
     options.styles = [style["path"] for style in earlier["styles"]] or None
     for name, value in earlier["options"].items():
         if name not in RECORDED or not isinstance(value, RECORDED[name]):
@@ -130,6 +144,7 @@ def render(kind: str, options: Namespace) -> int:
     style_paths = [Path(path) for path in options.styles or [example_style]] if kind in TAKE_STYLES else []
     _check(options, content)
     styles = [read_image(path) for path in style_paths]
+    mask = read_content_mask(options.content_mask) if options.content_mask else None
     _check_blend(kind, options)
     with quiet_import():
         from neuralstyle.feedforward.pictures import Written, render_files
@@ -139,7 +154,8 @@ def render(kind: str, options: Namespace) -> int:
     sizing = _sizing(options, opened.bytes_per_pixel)
 
     def described(path: Path) -> records.Record:
-        return record.make_record(kind, path, style_paths, opened.network, _decided(options))
+        pictures = record.Pictures(path, style_paths, options.content_mask)
+        return record.make_record(kind, pictures, opened.network, _decided(options))
 
     earlier = described(content) if options.record else None
     with opened.renderer as render_one:
@@ -147,7 +163,10 @@ def render(kind: str, options: Namespace) -> int:
         def render_picture(picture: np.ndarray) -> np.ndarray:
             picture = sizing.content(picture)
             result = sizing.rendered(render_one, picture)
-            return keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
+            result = keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
+            return (
+                result if mask is None else laid_over(result, picture, softened(fitted_plane(mask, result)))
+            )
 
         render_files(
             render_picture,

@@ -6,7 +6,7 @@ Nothing here imports TensorFlow before the options, the pictures and the weights
 import os
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,8 +31,7 @@ from neuralstyle.recipes import Recipe, check_styles, stages
 from neuralstyle.validity import STARTS
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from neuralstyle.command.scene import Finish
     from neuralstyle.networks import Network
     from neuralstyle.runs.records import Record
     from neuralstyle.runs.repeating import Inputs
@@ -99,7 +98,7 @@ class _Request:
         """Every file that is read."""
         inputs, options = self.inputs, self.options
         paths = [inputs.content, *inputs.styles, *inputs.masks, *inputs.style_masks]
-        paths += [options.network, options.from_record]
+        paths += [inputs.content_mask, *inputs.regions, options.network, options.from_record]
         if self.recipe.start not in STARTS:
             paths.append(self.recipe.start)
         return [Path(path) for path in paths if path is not None]
@@ -110,7 +109,7 @@ def _request(options: Namespace, arguments: Sequence[str]) -> _Request:
     from neuralstyle.runs import records, repeating
 
     if options.from_record:
-        for name in ("recipe", "content", "styles", "masks", "style_masks"):
+        for name in ("recipe", "content", "styles", "masks", "style_masks", "regions", "content_mask"):
             if getattr(options, name):
                 raise InputError(f"{spelled(name)} does not go with --from-record")
         record = records.read_record(options.from_record)
@@ -127,6 +126,8 @@ def _request(options: Namespace, arguments: Sequence[str]) -> _Request:
         styles,
         _mask_paths("masks", options.masks, len(styles)),
         _mask_paths("style_masks", options.style_masks, len(styles)),
+        Path(options.content_mask) if options.content_mask else None,
+        _region_paths(options, len(styles)),
     )
     return _Request(options, recipe_from(options), options.seed or 0, inputs)
 
@@ -136,6 +137,21 @@ def _mask_paths(name: str, paths: Sequence[str] | None, styles: int) -> list[Pat
     if len(paths) != styles:
         raise InputError(f"{spelled(name)} has {len(paths)} pictures for {styles} style pictures")
     return [None if path == "all" else Path(path) for path in paths]
+
+
+def _region_paths(options: Namespace, styles: int) -> list[Path]:
+    paths = [Path(path) for path in options.regions or ()]
+    if not paths:
+        return []
+    for name in ("masks", "style_masks"):
+        if getattr(options, name):
+            raise InputError(f"--regions does not go with {spelled(name)}; give one of them")
+    if len(paths) != styles + 1:
+        raise InputError(
+            f"--regions has {len(paths)} pictures; it needs one for the content and one for each of {styles} "
+            "style pictures"
+        )
+    return paths
 
 
 def _stylize(request: _Request) -> int:
@@ -150,7 +166,7 @@ def _stylize(request: _Request) -> int:
     check_outputs(outputs, options, request.files)
     check_snapshots(outputs, options, recipe, request.files)
     network = _network(request)
-    job, record = _job(request, network)
+    job, record, finish = _job(request, network)
     from tensorflow.errors import ResourceExhaustedError
 
     from neuralstyle import transfer
@@ -161,10 +177,10 @@ def _stylize(request: _Request) -> int:
     if resume:
         record = repeating.resumed(record, resume.record, resume.iteration)
     size = result_size(recipe.with_listing(), *job.scene.content.shape[:2])
-    check_room(outputs.picture, *size, options.bits)
+    check_room(outputs.picture, *size, options.bits, 3 if finish.content.alpha is None else 4)
     stop = threading.Event()
     with ExitStack() as stack:
-        watchers = _watchers(stack, request, outputs, record, resume, size)
+        watchers = _watchers(stack, request, outputs, _Watched(record, resume, size, finish))
         watchers.append(stack.enter_context(StopWatch(stop, last)))
         try:
             result = transfer.run(job, watchers, resume, stop)
@@ -172,7 +188,7 @@ def _stylize(request: _Request) -> int:
             raise InputError(
                 "the memory ran out; --tile 512 takes less, and what was saved so far goes on with --resume"
             ) from error
-    return _write(request, outputs, record, result)
+    return _write(request, outputs, finish, record, result)
 
 
 def _network(request: _Request) -> "Network":
@@ -190,36 +206,32 @@ def _network(request: _Request) -> "Network":
     return network
 
 
-def _job(request: _Request, network: "Network") -> "tuple[Job, Record]":
-    """Everything that decides the picture, and its record so far."""
-    options, recipe, inputs = request.options, request.recipe, request.inputs
-    from neuralstyle.pictures.reading import read_mask, read_picture
+def _job(request: _Request, network: "Network") -> "tuple[Job, Record, Finish]":
+    """Everything that decides the picture, its record so far, and what is done to it at the end."""
+    options, inputs = request.options, request.inputs
+    from neuralstyle.command.scene import read_given
+    from neuralstyle.pictures.writing import tell_of_white
 
-    content, *styles = (read_picture(path, tell) for path in (inputs.content, *inputs.styles))
-    masks, own_masks = (
-        [None if path is None else read_mask(path) for path in paths]
-        for paths in (inputs.masks, inputs.style_masks)
-    )
+    given = read_given(inputs, request.recipe, tell)
+    tell_of_white(given.content, Path(options.output), tell)
     with quiet_import():
         from neuralstyle.graphs import Machine, thread_count
-        from neuralstyle.preparation import Scene, Style
         from neuralstyle.runs import records
         from neuralstyle.transfer import Job
 
     machine = Machine(options.threads, options.device, options.tile, options.fast_math, options.deterministic)
     record = records.make_record(
-        recipe,
-        content,
-        styles,
+        request.recipe,
+        given.content,
+        given.styles,
         network,
         request.seed,
         masks=inputs.masks,
         style_masks=inputs.style_masks,
         options={name: getattr(options, name) for name in _RECORDED} | {"threads": thread_count(machine)},
     )
-    pictures = (style.pixels for style in styles)
-    scene = Scene(content.pixels, tuple(map(Style, pictures, masks, own_masks)))
-    return Job(scene, recipe, network, request.seed, machine), record
+    record = records.add_places(record, inputs.content_mask, inputs.regions)
+    return Job(given.scene, given.recipe, network, request.seed, machine), record, given.finish
 
 
 def _resumed(outputs: Outputs, options: Namespace, record: "Record") -> "State | None":
@@ -234,33 +246,37 @@ def _resumed(outputs: Outputs, options: Namespace, record: "Record") -> "State |
     return state
 
 
-def _watchers(
-    stack: ExitStack,
-    request: _Request,
-    outputs: Outputs,
-    record: "Record",
-    resume: "State | None",
-    size: tuple[int, int],
-) -> "list[Watcher]":
+@dataclass(frozen=True)
+class _Watched:
+    """What those who look on need to know of a run: its record, its earlier part, and its pictures."""
+
+    record: "Record"
+    resume: "State | None"
+    size: tuple[int, int]
+    finish: "Finish"
+
+
+def _watchers(stack: ExitStack, request: _Request, outputs: Outputs, watched: _Watched) -> "list[Watcher]":
     """Those who look on: the state is saved first."""
-    options, recipe = request.options, request.recipe
+    options, recipe, resume, finish = request.options, request.recipe, watched.resume, watched.finish
     from neuralstyle.command.progress import ProgressBar
+    from neuralstyle.command.scene import Finished
     from neuralstyle.runs.saving import Snapshots, StateSaver
 
     iterations = sum(stage.iterations for stage in stages(recipe))
-    watchers: list[Watcher] = [StateSaver(outputs.unfinished, record, _SECONDS_BETWEEN_SAVES)]
+    watchers: list[Watcher] = [StateSaver(outputs.unfinished, watched.record, _SECONDS_BETWEEN_SAVES)]
     watchers.append(stack.enter_context(ProgressBar(options, iterations)))
     if outputs.snapshots:
-        watchers.append(Snapshots(outputs.snapshots, partial(_write_picture, options)))
+        watchers.append(Snapshots(outputs.snapshots, partial(finish.write, options)))
     if outputs.film:
         from neuralstyle.runs.film import Timelapse
 
-        watchers.append(_entered(stack, Timelapse(outputs.film, size)))
+        watchers.append(Finished(_entered(stack, Timelapse(outputs.film, watched.size)), finish))
     if options.logdir:
         from neuralstyle.runs.events import EventWriter
 
         first = resume.history[-1].iteration + 1 if resume and resume.history else 0
-        watchers.append(_entered(stack, EventWriter(options.logdir, first)))
+        watchers.append(Finished(_entered(stack, EventWriter(options.logdir, first)), finish))
     return watchers
 
 
@@ -278,7 +294,7 @@ def _entered(stack: ExitStack, watcher: "Watcher") -> "Watcher":
     return watcher
 
 
-def _write(request: _Request, outputs: Outputs, record: "Record", result: "Result") -> int:
+def _write(request: _Request, outputs: Outputs, finish: "Finish", record: "Record", result: "Result") -> int:
     """Write what the run leaves behind; nothing but the picture itself may fail it."""
     options = request.options
     from neuralstyle.runs import records, repeating
@@ -293,7 +309,7 @@ def _write(request: _Request, outputs: Outputs, record: "Record", result: "Resul
     again = stopped is not None and stopped == repeating.stopped_at(request.earlier)
     unfinished = replace(result.state, record={**record, "written": [str(path) for path in outputs.files]})
     try:
-        _write_picture(options, outputs.picture, result.picture, records.text_chunk(complete))
+        finish.write(options, outputs.picture, result.picture, records.text_chunk(complete))
     except InputError:
         with suppress(InputError):  # --resume will write it, once there is room
             save_state(outputs.unfinished, unfinished)
@@ -318,12 +334,3 @@ def _attempt(write: Callable, path: Path, value: object) -> None:
         write(path, value)
     except (InputError, OSError) as error:
         tell(f"{error}; everything else is written")
-
-
-def _write_picture(
-    options: Namespace, path: Path, picture: "np.ndarray", text: Mapping[str, str] | None = None
-) -> None:
-    from neuralstyle.pictures.writing import write_image
-
-    text = text if path.suffix.lower() == ".png" else None
-    write_image(path, picture, bits=options.bits, quality=options.quality, text=text)
