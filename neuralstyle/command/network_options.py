@@ -15,16 +15,18 @@ def add(group: argparse._ArgumentGroup) -> None:
     )
     option(
         "--transform",
-        metavar="CKPT",
+        metavar="FILE",
         nargs="?",
         const="wheat-field.ckpt",
         help="render by a network of one style in one pass: a checkpoint of 'neuralstyle train', of "
-        "fast-style-transfer or of hwalsuklee's program; default: the shipped one, %(const)s",
+        "fast-style-transfer or of hwalsuklee's program, a frozen graph or a SavedModel (which may take a "
+        "--style as well); default: the shipped one, %(const)s",
     )
     option(
         "--hub-model",
         metavar="DIR",
-        help="render by the SavedModel arbitrary-image-stylization-v1-256, downloaded to this folder",
+        help="render by a SavedModel of two pictures: arbitrary-image-stylization-v1-256, downloaded to this "
+        "folder",
     )
     option(
         "--stroke-scale",

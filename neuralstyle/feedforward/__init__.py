@@ -2,8 +2,9 @@
 
 `transform` is a network trained for one style (Johnson et al. 2016), `checkpoints` reads its weights;
 `any_style` takes its style from any picture (Ghiasi et al. 2017), `multi_style` has 26 styles to blend
-(Dumoulin et al. 2017), `saved_model` runs a folder from TensorFlow Hub. Each of the four has a ``renderer``:
-a context manager that gives a function from a picture to a picture, float32 H×W×3, 0..255, of any size.
+(Dumoulin et al. 2017), `foreign` runs other programs' graphs, such as a folder from TensorFlow Hub; `kinds`
+tells those from checkpoints. Each of the four has a ``renderer``: a context manager that gives a function
+from a picture to a picture, float32 H×W×3, 0..255, of any size.
 `rendering` is what they share, `pictures` runs them over files, `sizing` says at which size, and `record`
 what made a result.
 
