@@ -36,14 +36,15 @@ def add(group: argparse._ArgumentGroup) -> None:
     )
     option(
         "--margin",
-        type=_margin,
+        type=margin,
         metavar="N|auto",
         help="with a network: extend the picture by N mirrored pixels, and crop the result; default: auto "
         "for checkpoints of 'neuralstyle train', otherwise 0",
     )
 
 
-def _margin(value: str) -> int | str:
+def margin(value: str) -> int | str:
+    """Read what --margin takes: a number of pixels, or auto."""
     if value == "auto":
         return value
     if not value.isdecimal() or int(value) > 4096:

@@ -1,6 +1,16 @@
-"""What kind of network a file holds, by its first bytes. No TensorFlow here."""
+"""Which kinds of network files there are: those read, told by their first bytes, and those written.
+
+No TensorFlow here.
+"""
 
 from pathlib import Path
+
+#: The formats that `export` writes, each with the precisions in which it can hold weights.
+FORMATS = {
+    "savedmodel": ("float32",),
+    "tflite": ("float32", "float16", "int8"),
+    "onnx": ("float32", "float16", "int8"),
+}
 
 #: How protocol buffers number a field and its type: what these files begin with.
 _GRAPH_NODE, _SAVED_MODEL_VERSION = b"\x0a", b"\x08"
