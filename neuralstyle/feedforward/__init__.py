@@ -13,5 +13,5 @@ A picture is rendered whole, for its normalisation needs sums over all of it, or
 take, a whole one needs about 110 bytes per pixel for any style, 360 for the 26 styles and 330 for a transform
 network (1.4, 4.5 and 4.1 GB for 4096×3072).
 
-`training` trains a transform network, on the squares of `crops`.
+`training` trains a transform network, on the squares of `crops`; `export` writes networks for other programs.
 """
