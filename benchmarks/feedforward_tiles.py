@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Time a picture in one pass, whole and in tiles, and take the peak of the memory.
 
-Each row is a process of its own that opens a network and renders a small photograph, in which TensorFlow
-makes of the graph what it will; then the large one, which is timed. Of tiles there is the largest difference,
-in steps of 255, from the picture rendered whole.
+Each row is a process of its own that opens a network and renders a photograph, once for TensorFlow to make
+of the graph what it will (in tiles a small photograph), then again, which is timed. Of tiles there is the
+largest difference, in steps of 255, from the picture rendered whole.
 
     python benchmarks/feedforward_tiles.py
 """
@@ -39,7 +39,7 @@ def row(name: str, height: int, width: int, tile: int | None) -> str:
     picture, _ = measuring.pictures(height, width)
     small, _ = measuring.pictures(height // 4, width // 4)
     with opened(name, tile) as render:
-        render(small)
+        render(small if tile else picture)
         began = time.perf_counter()
         result = render(picture)
         seconds = time.perf_counter() - began
@@ -56,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=measuring.size, default="2048x1536", metavar="WxH")
     parser.add_argument("--tile", type=int, default=512, metavar="N", help="default: %(default)s")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--row", nargs=2, help="measure this one row in this process")
     options = parser.parse_args()
     if options.row:
@@ -65,7 +66,7 @@ def main() -> None:
     print(measuring.machine())
     print("| network | size | tile | seconds | peak, GB | difference |\n|---|---|---|---|---|---|")
     size = f"{options.size[1]}x{options.size[0]}"
-    for name in NETWORKS:
+    for name in options.networks:
         for tile in (0, options.tile):
             command = [sys.executable, __file__, "--size", size, "--row", name, str(tile)]
             print(
