@@ -167,6 +167,10 @@ def test_the_command_paints_regions_and_does_it_again(folder, capsys):
         ),
         ("--regions red_blue.png blue_red.png --masks red_blue.png", "--regions does not go with --masks"),
         ("--regions red_blue.png blue_red.png --any-style", "--regions does not go with --any-style"),
+        (
+            "--regions red_blue.png blue_red.png --recipe style-transfer-pytorch",
+            "--style-blending makes one target of several styles, which does not go with masks",
+        ),
         ("--regions red_blue.png nowhere.png", "nowhere.png: no such file"),
         ("--content-mask black.png", "black.png: is black everywhere"),
         ("--content-mask black.png --any-style", "black.png: is black everywhere"),

@@ -16,7 +16,7 @@ from neuralstyle.pictures.regions import read_regions
 from neuralstyle.pictures.sizes import resize
 from neuralstyle.pictures.transparency import fitted_plane, laid_over, on_white, softened
 from neuralstyle.pictures.writing import write_image
-from neuralstyle.recipes import Recipe, shares
+from neuralstyle.recipes import Recipe, check_styles, shares
 from neuralstyle.runs.history import Step
 from neuralstyle.runs.repeating import Inputs
 from neuralstyle.runs.state import State
@@ -148,6 +148,7 @@ def read_given(inputs: Inputs, recipe: Recipe, tell: Callable[[str], None]) -> G
         places = _within(mask, places, recipe, content.pixels, inputs.content_mask)
     if inputs.regions or mask is not None:
         recipe = _placed(recipe, places)
+        check_styles(recipe, len(places), masked=bool(inputs.regions))
     with quiet_import():
         from neuralstyle.preparation import Scene, Style
     scene = Scene(
