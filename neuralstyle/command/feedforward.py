@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.command.options import parser, spelled
+from neuralstyle.command.scene import read_content_mask
 from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.feedforward import blending, record
+from neuralstyle.feedforward.kinds import is_foreign, is_saved_model
 from neuralstyle.feedforward.sizing import Sizing
 from neuralstyle.files import InputError, example_pair, require
 from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.reading import read_image
+from neuralstyle.pictures.transparency import fitted_plane, laid_over, softened
 from neuralstyle.runs import records
 
 #: The options that each choose a network; at most one may be given.
@@ -46,7 +49,18 @@ RECORDED: dict[str, tuple[type, ...]] = {
 
 #: The options that go with all of them.
 TAKEN = (
-    *("content", "styles", "output", "overwrite", "resume", "bits", "quality", "record", "from_record"),
+    *(
+        "content",
+        "content_mask",
+        "styles",
+        "output",
+        "overwrite",
+        "resume",
+        "bits",
+        "quality",
+        "record",
+        "from_record",
+    ),
     *("width", "height", "longer_side", "stroke_scale", "margin"),
     *("keep_colours", "threads", "device", "quiet"),
 )
@@ -74,10 +88,11 @@ def network_kind(options: Namespace) -> str | None:
     if len(kinds) > 1:
         raise InputError(f"{spelled(kinds[0])} and {spelled(kinds[1])} do not go together; give one of them")
     kind = kinds[0]
-    if options.styles and kind not in TAKE_STYLES:
+    takes_two = kind == "transform" and is_saved_model(options.transform)  # which may take a style picture
+    if options.styles and kind not in TAKE_STYLES and not takes_two:
         raise InputError(f"--styles does not go with {spelled(kind)}, whose styles are its own")
-    if kind == "hub_model" and options.styles and len(options.styles) > 1:
-        raise InputError("--hub-model takes one style picture")
+    if (kind == "hub_model" or takes_two) and options.styles and len(options.styles) > 1:
+        raise InputError(f"{spelled(kind)} takes one style picture")
     taken = {*TAKEN, kind, *(("strength", "style_blend") if kind == "any_style" else ())}
     if kind != "hub_model":
         taken.add("tile")
@@ -92,11 +107,12 @@ def _take_from_record(options: Namespace) -> None:
     earlier = record.read_record(options.from_record)
     if earlier is None:  # a recipe's, or none
         return
-    for name in ("content", "styles", *KINDS):
+    for name in ("content", "content_mask", "styles", *KINDS):
         if getattr(options, name):
             raise InputError(f"{spelled(name)} does not go with --from-record")
     record.check_pictures(earlier)
     options.content = earlier["content"]["path"]
+    options.content_mask = earlier["content_mask"]["path"] if "content_mask" in earlier else None
     options.styles = [style["path"] for style in earlier["styles"]] or None
     for name, value in earlier["options"].items():
         if name not in RECORDED or not isinstance(value, RECORDED[name]):
@@ -127,9 +143,10 @@ def render(kind: str, options: Namespace) -> int:
     """
     example_content, example_style = example_pair()
     content = Path(options.content or example_content)
-    style_paths = [Path(path) for path in options.styles or [example_style]] if kind in TAKE_STYLES else []
+    style_paths = [Path(path) for path in options.styles or ([example_style] * (kind in TAKE_STYLES))]
     _check(options, content)
     styles = [read_image(path) for path in style_paths]
+    mask = read_content_mask(options.content_mask) if options.content_mask else None
     _check_blend(kind, options)
     with quiet_import():
         from neuralstyle.feedforward.pictures import Written, render_files
@@ -139,7 +156,8 @@ def render(kind: str, options: Namespace) -> int:
     sizing = _sizing(options, opened.bytes_per_pixel)
 
     def described(path: Path) -> records.Record:
-        return record.make_record(kind, path, style_paths, opened.network, _decided(options))
+        pictures = record.Pictures(path, style_paths, options.content_mask)
+        return record.make_record(kind, pictures, opened.network, _decided(options))
 
     earlier = described(content) if options.record else None
     with opened.renderer as render_one:
@@ -147,7 +165,10 @@ def render(kind: str, options: Namespace) -> int:
         def render_picture(picture: np.ndarray) -> np.ndarray:
             picture = sizing.content(picture)
             result = sizing.rendered(render_one, picture)
-            return keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
+            result = keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
+            return (
+                result if mask is None else laid_over(result, picture, softened(fitted_plane(mask, result)))
+            )
 
         render_files(
             render_picture,
@@ -248,7 +269,7 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Op
         H×W×3, 0..255, for the kinds that take styles.
     """
     with quiet_import():
-        from neuralstyle.feedforward import any_style, checkpoints, multi_style, saved_model, transform
+        from neuralstyle.feedforward import any_style, checkpoints, foreign, multi_style, transform
         from neuralstyle.feedforward.weights import ANY_STYLE, MULTI_STYLE
         from neuralstyle.graphs import Machine
         from neuralstyle.networks import weights_folder
@@ -256,6 +277,12 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Op
     machine = Machine(options.threads, options.device, _tile(options))
     # The networks of any style and of 26 mirror the picture at every layer, and need no margin.
     margin = options.margin if isinstance(options.margin, int) else 0
+    if kind == "hub_model" or (kind == "transform" and is_foreign(options.transform)):
+        require(not machine.tile, "tile", machine.tile, "left out with a network that brings its own graph")
+        path = Path(getattr(options, kind))
+        path = path.parent if path.is_file() and is_saved_model(path) else path
+        renderer = foreign.renderer(path, styles[0] if styles else None, machine, margin)
+        return _Opened(renderer, {"name": path.name, "sha256": record.hash_files(path)}, None)
     if kind == "transform":
         stored = checkpoints.read_network(options.transform)
         if options.margin == "auto" or (options.margin is None and stored.own):
@@ -265,10 +292,6 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Op
             {"name": Path(options.transform).name, "sha256": record.hash_weights(stored.weights)},
             transform.bytes_per_pixel(stored.weights),
         )
-    if kind == "hub_model":
-        folder = Path(options.hub_model)
-        renderer = saved_model.renderer(folder, styles[0], machine, margin)
-        return _Opened(renderer, {"name": folder.name, "sha256": record.hash_files(folder)}, None)
     if kind == "fixed_style":
         blend = blending.parse_fixed_styles(options.fixed_style)
         name, memory = MULTI_STYLE, multi_style.BYTES_PER_PIXEL

@@ -23,7 +23,7 @@ TABLE = "losses.csv"
 #: Options of one picture: a folder has many.
 _OF_ONE_PICTURE = (
     *("record", "from_record", "history", "progress_write", "progress_plot"),
-    *("timelapse", "checkpoint_output", "logdir"),
+    *("timelapse", "checkpoint_output", "logdir", "content_mask", "regions"),
 )
 
 _COLUMNS = ("picture", "outcome", "iterations", "seconds", "total", "content", "style", "tv")
@@ -171,7 +171,7 @@ class Outcomes:
 
         self.begun += 1
         try:
-            picture = read_picture(path, tell)
+            picture = read_picture(path, tell, keep_alpha=True)
         except InputError as error:
             tell(f"{error}; skipped")
             self._skipped += 1

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recipes": ("neuralstyle.command.listing", "print the recipes as a table, or some of them in full"),
     "video": ("neuralstyle.command.video", "repaint a film, so that strokes move with what they are on"),
     "train": ("neuralstyle.command.train", "train a network that renders in one style, in one pass"),
+    "export": ("neuralstyle.command.export", "write a network for TensorFlow Lite, ONNX or as a SavedModel"),
     "inspect": ("neuralstyle.command.inspect", "show what the network sees in a picture"),
     "normalize": ("neuralstyle.command.normalize", "rescale a network's filters to a mean activation of 1"),
     "fetch": ("neuralstyle.command.fetch", "download a published weight file, and check it"),

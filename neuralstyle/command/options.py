@@ -8,6 +8,7 @@ import argparse
 import re
 from functools import cache
 
+from neuralstyle.command import network_options
 from neuralstyle.command.cluster_options import add_cluster_options
 from neuralstyle.command.report_options import add_report_options
 from neuralstyle.files import InputError
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _add_objective(parser.add_argument_group("what is optimised (default: as in the recipe)"))
     _add_optimizer(parser.add_argument_group("how it is optimised (default: as in the recipe)"))
     _add_colours(parser.add_argument_group("colours"))
-    _add_feedforward(parser.add_argument_group("networks that render in one pass, instead of a recipe"))
+    network_options.add(parser.add_argument_group("networks that render in one pass, instead of a recipe"))
     _add_machine(parser.add_argument_group("machine"))
     add_cluster_options(parser.add_argument_group("several processes or machines"))
     add_report_options(parser.add_argument_group("what a run leaves behind"))
@@ -105,6 +106,18 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
         **_LIST,
         metavar="FILE",
         help="per style, a picture that is white where the style picture counts; 'all': everywhere",
+    )
+    add(
+        "--regions",
+        **_LIST,
+        metavar="FILE",
+        help="a picture of flat colours for the content, and one for each style: what has a colour in the "
+        "content gets the style of what has it in the style picture",
+    )
+    add(
+        "--content-mask",
+        metavar="FILE",
+        help="a picture that is white where to paint; elsewhere the photograph stays, with a soft border",
     )
 
 
@@ -297,51 +310,6 @@ def _add_colours(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="transfer the style of light and dark only; the colours stay the content's",
     )
-
-
-def _add_feedforward(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--any-style", action="store_true", help="render in the style of any picture, in one pass")
-    add("--strength", type=float, metavar="0..1", help="strength of --any-style; 0: no style; default: 1")
-    add(
-        "--fixed-style",
-        metavar="N[:W],...",
-        help="render in one of 26 styles in one pass, or in several with weights, as 3:0.5,12:0.5",
-    )
-    add(
-        "--transform",
-        metavar="CKPT",
-        nargs="?",
-        const="wheat-field.ckpt",
-        help="render by a network of one style in one pass: a checkpoint of 'neuralstyle train', of "
-        "fast-style-transfer or of hwalsuklee's program; default: the shipped one, %(const)s",
-    )
-    add(
-        "--hub-model",
-        metavar="DIR",
-        help="render by the SavedModel arbitrary-image-stylization-v1-256, downloaded to this folder",
-    )
-    add(
-        "--stroke-scale",
-        type=float,
-        metavar="S",
-        help="with a network: strokes S times as large; renders at another size and brings the picture back",
-    )
-    add(
-        "--margin",
-        type=_margin,
-        metavar="N|auto",
-        help="with a network: extend the picture by N mirrored pixels, and crop the result; default: auto "
-        "for checkpoints of 'neuralstyle train', otherwise 0",
-    )
-
-
-def _margin(value: str) -> int | str:
-    if value == "auto":
-        return value
-    if not value.isdecimal() or int(value) > 4096:
-        raise argparse.ArgumentTypeError(f"{value!r} is not auto or a number of pixels up to 4096")
-    return int(value)
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:

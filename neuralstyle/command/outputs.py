@@ -187,7 +187,7 @@ def check_snapshots(outputs: Outputs, options: Namespace, recipe: Recipe, inputs
     _check_names([*paths, *outputs.files, outputs.unfinished], inputs)
 
 
-def check_room(path: Path, height: int, width: int, bits: int) -> None:
+def check_room(path: Path, height: int, width: int, bits: int, channels: int = 3) -> None:
     """Find out whether the disk has room for a picture, should it not shrink when it is compressed.
 
     Raises
@@ -195,7 +195,7 @@ def check_room(path: Path, height: int, width: int, bits: int) -> None:
     InputError
         If it has not.
     """
-    needed = height * width * 3 * bits // 8
+    needed = height * width * channels * bits // 8
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise InputError(

@@ -46,7 +46,7 @@ class Request:
         """Every file that is read."""
         inputs, options = self.inputs, self.options
         paths = [inputs.content, *inputs.styles, *inputs.masks, *inputs.style_masks]
-        paths += [options.network, options.from_record]
+        paths += [inputs.content_mask, *inputs.regions, options.network, options.from_record]
         if self.recipe.start not in STARTS:
             paths.append(self.recipe.start)
         return [Path(path) for path in paths if path is not None]
@@ -70,7 +70,7 @@ def request_from(options: Namespace, arguments: Sequence[str]) -> Request:
     from neuralstyle.runs import records, repeating
 
     if options.from_record:
-        for name in ("recipe", "content", "styles", "masks", "style_masks"):
+        for name in ("recipe", "content", "styles", "masks", "style_masks", "regions", "content_mask"):
             if getattr(options, name):
                 raise InputError(f"{spelled(name)} does not go with --from-record")
         record = records.read_record(options.from_record)
@@ -87,6 +87,8 @@ def request_from(options: Namespace, arguments: Sequence[str]) -> Request:
         styles,
         _mask_paths("masks", options.masks, len(styles)),
         _mask_paths("style_masks", options.style_masks, len(styles)),
+        Path(options.content_mask) if options.content_mask else None,
+        _region_paths(options, len(styles)),
     )
     return Request(options, recipe_from(options), options.seed or 0, inputs)
 
@@ -96,3 +98,18 @@ def _mask_paths(name: str, paths: Sequence[str] | None, styles: int) -> list[Pat
     if len(paths) != styles:
         raise InputError(f"{spelled(name)} has {len(paths)} pictures for {styles} style pictures")
     return [None if path == "all" else Path(path) for path in paths]
+
+
+def _region_paths(options: Namespace, styles: int) -> list[Path]:
+    paths = [Path(path) for path in options.regions or ()]
+    if not paths:
+        return []
+    for name in ("masks", "style_masks"):
+        if getattr(options, name):
+            raise InputError(f"--regions does not go with {spelled(name)}; give one of them")
+    if len(paths) != styles + 1:
+        raise InputError(
+            f"--regions has {len(paths)} pictures; it needs one for the content and one for each of {styles} "
+            "style pictures"
+        )
+    return paths

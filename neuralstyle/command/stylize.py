@@ -6,7 +6,7 @@ Nothing here imports TensorFlow before the options, the pictures and the weights
 import os
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,8 +31,7 @@ from neuralstyle.free_memory import OVERRIDE
 from neuralstyle.recipes import check_styles, stages
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from neuralstyle.command.scene import Finish, Given
     from neuralstyle.graphs import Machine
     from neuralstyle.networks import Network
     from neuralstyle.pictures.reading import Picture
@@ -75,12 +74,14 @@ def _work(options: Namespace, arguments: Sequence[str]) -> Callable[[], int]:
 def _stylize(request: Request) -> int:
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
     outputs = _checked_outputs(request)
-    shared = _shared(request)
+    network = _network(request)
+    from neuralstyle.command.scene import read_given
     from neuralstyle.pictures.reading import read_picture
 
-    content = read_picture(request.inputs.content, tell)
+    content = read_picture(request.inputs.content, tell, keep_alpha=True)
+    given = read_given(content, request.inputs, request.recipe, tell)
     with ExitStack() as stack:
-        prepared = _prepared(request, outputs, shared, content, _machine(request.options, stack))
+        prepared = _prepared(request, outputs, network, given, _machine(request.options, stack))
         return _write(prepared, _run(prepared))
 
 
@@ -90,7 +91,12 @@ def _stylize_folder(options: Namespace, arguments: Sequence[str]) -> int:
 
     plan = folder.planned(options)
     request = request_from(options, arguments)
-    shared = _shared(request)
+    network = _network(request)
+    from neuralstyle.pictures.reading import read_picture
+
+    for path in request.inputs.styles:  # read again for each picture; a bad one is to fail before any work
+        read_picture(path)
+    from neuralstyle.command.scene import read_given
 
     with ExitStack() as stack:
         machine = _machine(options, stack)
@@ -98,7 +104,8 @@ def _stylize_folder(options: Namespace, arguments: Sequence[str]) -> int:
         def prepared(content: "Picture", result: Path) -> _Prepared:
             own = Namespace(**{**vars(options), "content": str(content.path), "output": str(result)})
             asked = request_from(own, arguments)
-            return _prepared(asked, _checked_outputs(asked), shared, content, machine)
+            given = read_given(content, asked.inputs, asked.recipe, tell)
+            return _prepared(asked, _checked_outputs(asked), network, given, machine)
 
         if machine.cluster is not None:
             from neuralstyle.command import folder_on_cluster
@@ -117,30 +124,6 @@ def _checked_outputs(request: Request) -> Outputs:
     check_outputs(outputs, options, request.files)
     check_snapshots(outputs, options, recipe, request.files)
     return outputs
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What the pictures of a folder have in common: the network, the styles, their masks."""
-
-    network: "Network"
-    styles: "list[Picture]"
-    masks: "list[np.ndarray | None]"
-    own_masks: "list[np.ndarray | None]"
-
-
-def _shared(request: Request) -> _Shared:
-    inputs = request.inputs
-    check_styles(request.recipe, len(inputs.styles), any(mask is not None for mask in inputs.masks))
-    network = _network(request)
-    from neuralstyle.pictures.reading import read_mask, read_picture
-
-    styles = [read_picture(path, tell) for path in inputs.styles]
-    masks, own_masks = (
-        [None if path is None else read_mask(path) for path in paths]
-        for paths in (inputs.masks, inputs.style_masks)
-    )
-    return _Shared(network, styles, masks, own_masks)
 
 
 def _machine(options: Namespace, stack: ExitStack) -> "Machine":
@@ -167,6 +150,8 @@ class _Prepared:
         The same, for those who want to make it again.
     resume : State or None
         What it goes on from.
+    finish : Finish
+        What is done to the picture at the end.
     """
 
     request: Request
@@ -174,39 +159,40 @@ class _Prepared:
     job: "Job"
     record: "Record"
     resume: "State | None"
+    finish: "Finish"
 
 
 def _prepared(
-    request: Request, outputs: Outputs, shared: _Shared, content: "Picture", machine: "Machine"
+    request: Request, outputs: Outputs, network: "Network", given: "Given", machine: "Machine"
 ) -> _Prepared:
-    options = request.options
+    options, inputs, content = request.options, request.inputs, given.finish.content
     from neuralstyle.graphs import thread_count
-    from neuralstyle.preparation import Scene, Style, result_size
+    from neuralstyle.pictures.writing import tell_of_white
+    from neuralstyle.preparation import result_size
     from neuralstyle.runs import records, repeating
     from neuralstyle.transfer import Job
 
+    tell_of_white(content, outputs.picture, tell)
     # Those of another machine's workers are not known, unless they were said.
     threads = None if options.cluster and machine.threads is None else thread_count(machine)
     record = records.make_record(
         request.recipe,
         content,
-        shared.styles,
-        shared.network,
+        given.styles,
+        network,
         request.seed,
-        masks=request.inputs.masks,
-        style_masks=request.inputs.style_masks,
+        masks=inputs.masks,
+        style_masks=inputs.style_masks,
         options={name: getattr(options, name) for name in RECORDED} | {"threads": threads},
     )
-    pictures = (style.pixels for style in shared.styles)
-    scene = Scene(content.pixels, tuple(map(Style, pictures, shared.masks, shared.own_masks)))
+    record = records.add_places(record, inputs.content_mask, inputs.regions)
     resume = _resumed(outputs, options, record)
     if resume:
         record = repeating.resumed(record, resume.record, resume.iteration)
-    check_room(
-        outputs.picture, *result_size(request.recipe.with_listing(), *scene.content.shape[:2]), options.bits
-    )
-    job = Job(scene, request.recipe, shared.network, request.seed, machine)
-    return _Prepared(request, outputs, job, record, resume)
+    size = result_size(request.recipe.with_listing(), *content.pixels.shape[:2])
+    check_room(outputs.picture, *size, options.bits, 3 if content.alpha is None else 4)
+    job = Job(given.scene, given.recipe, network, request.seed, machine)
+    return _Prepared(request, outputs, job, record, resume, given.finish)
 
 
 def _run(prepared: _Prepared) -> "Result":
@@ -232,7 +218,8 @@ def _run(prepared: _Prepared) -> "Result":
 
 def _network(request: Request) -> "Network":
     """The network, found good for the recipe and for the record that the request comes from."""
-    options, recipe = request.options, request.recipe
+    options, recipe, inputs = request.options, request.recipe, request.inputs
+    check_styles(recipe, len(inputs.styles), any(mask is not None for mask in inputs.masks))
     from neuralstyle.networks import load_network
     from neuralstyle.runs import repeating
 
@@ -260,8 +247,9 @@ def _resumed(outputs: Outputs, options: Namespace, record: "Record") -> "State |
 def _watchers(stack: ExitStack, prepared: _Prepared) -> "list[Watcher]":
     """Those who look on: the state is saved first."""
     options, recipe = prepared.request.options, prepared.request.recipe
-    outputs, resume = prepared.outputs, prepared.resume
+    outputs, resume, finish = prepared.outputs, prepared.resume, prepared.finish
     from neuralstyle.command.progress import ProgressBar
+    from neuralstyle.command.scene import Finished
     from neuralstyle.runs.saving import Snapshots, StateSaver
 
     iterations = sum(stage.iterations for stage in stages(recipe))
@@ -271,18 +259,18 @@ def _watchers(stack: ExitStack, prepared: _Prepared) -> "list[Watcher]":
     if prepared.job.machine.cluster is not None:
         prepared.job.machine.cluster.on_progress = bar.tiles
     if outputs.snapshots:
-        watchers.append(Snapshots(outputs.snapshots, partial(_write_picture, options)))
+        watchers.append(Snapshots(outputs.snapshots, partial(finish.write, options)))
     if outputs.film:
         from neuralstyle.preparation import result_size
         from neuralstyle.runs.film import Timelapse
 
         size = result_size(recipe.with_listing(), *prepared.job.scene.content.shape[:2])
-        watchers.append(_entered(stack, Timelapse(outputs.film, size)))
+        watchers.append(Finished(_entered(stack, Timelapse(outputs.film, size)), finish))
     if options.logdir:
         from neuralstyle.runs.events import EventWriter
 
         first = resume.history[-1].iteration + 1 if resume and resume.history else 0
-        watchers.append(_entered(stack, EventWriter(options.logdir, first)))
+        watchers.append(Finished(_entered(stack, EventWriter(options.logdir, first)), finish))
     return watchers
 
 
@@ -317,7 +305,7 @@ def _write(prepared: _Prepared, result: "Result") -> int:
     written = {"written": [str(path) for path in outputs.files]}
     unfinished = result.state and replace(result.state, record=record | written)
     try:
-        _write_picture(options, outputs.picture, result.picture, records.text_chunk(complete))
+        prepared.finish.write(options, outputs.picture, result.picture, records.text_chunk(complete))
     except InputError:
         if unfinished:
             with suppress(InputError):  # --resume will write it, once there is room
@@ -343,12 +331,3 @@ def _attempt(write: Callable, path: Path, value: object) -> None:
         write(path, value)
     except (InputError, OSError) as error:
         tell(f"{error}; everything else is written")
-
-
-def _write_picture(
-    options: Namespace, path: Path, picture: "np.ndarray", text: Mapping[str, str] | None = None
-) -> None:
-    from neuralstyle.pictures.writing import write_image
-
-    text = text if path.suffix.lower() == ".png" else None
-    write_image(path, picture, bits=options.bits, quality=options.quality, text=text)

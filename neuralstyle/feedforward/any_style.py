@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from neuralstyle.feedforward.blending import check_strength, proportions
-from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
+from neuralstyle.feedforward.layers import FAST, Operations, instance_norm
 from neuralstyle.feedforward.pictures import Render, centre_square, fitted
 from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
 from neuralstyle.feedforward.tiles import open_tiled
@@ -79,7 +79,7 @@ def build_transformer(
     weights: Mapping[str, np.ndarray],
     pixels: tf.Tensor,
     numbers: tf.Tensor,
-    normalize: Callable[..., tf.Tensor] = instance_norm,
+    operations: Operations = FAST,
 ) -> tf.Tensor:
     """Build the network that renders pictures in the style that 100 numbers describe.
 
@@ -91,8 +91,7 @@ def build_transformer(
         1×H×W×3, float32, RGB, 0..1; H and W multiples of 4.
     numbers : tf.Tensor
         1×100.
-    normalize : callable
-        As `layers.instance_norm`.
+    operations : Operations
 
     Returns
     -------
@@ -102,7 +101,7 @@ def build_transformer(
 
     def contracting(x: tf.Tensor, name: str, stride: int = 1) -> tf.Tensor:
         kernel = weights[f"transformer/{name}/kernel"]
-        y = convolution(mirrored(x, len(kernel) // 2), kernel, stride)
+        y = operations.convolution(operations.mirrored(x, len(kernel) // 2), kernel, stride)
         return tf.nn.relu(tf.nn.bias_add(y, weights[f"transformer/{name}/bias"]))
 
     def styled(y: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
@@ -111,11 +110,11 @@ def build_transformer(
             + weights[f"transformer/{name}/{part}/bias"]
             for part in ("scale", "shift")
         )
-        return normalize(y, scale, shift, EPSILON, reduced)
+        return operations.normalize(y, scale, shift, EPSILON, reduced)
 
     def layer(x: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
         kernel = weights[f"transformer/{name}/kernel"]
-        return styled(convolution(mirrored(x, len(kernel) // 2), kernel), name, reduced)
+        return styled(operations.convolution(operations.mirrored(x, len(kernel) // 2), kernel), name, reduced)
 
     x = contracting(pixels, "contract/conv1")
     x = contracting(x, "contract/conv2", 2)
@@ -124,7 +123,9 @@ def build_transformer(
         name = f"residual/residual{block}"
         x += layer(tf.nn.relu(layer(x, f"{name}/conv1", reduced=True)), f"{name}/conv2", reduced=True)
     for name in ("expand/conv1", "expand/conv2"):
-        x = tf.nn.relu(styled(enlarged_convolution(x, weights[f"transformer/{name}/kernel"]), name))
+        x = tf.nn.relu(
+            styled(operations.enlarged_convolution(x, weights[f"transformer/{name}/kernel"]), name)
+        )
     return tf.sigmoid(layer(x, "expand/conv3"))
 
 
@@ -163,7 +164,7 @@ def networks(
         return [predicted(), (build_tile(content, instance_norm, numbers), [content, numbers])]
 
     def build_tile(pixels: tf.Tensor, normalize: Callable[..., tf.Tensor], numbers: tf.Tensor) -> tf.Tensor:
-        return 255 * build_transformer(weights, pixels / 255, numbers, normalize)
+        return 255 * build_transformer(weights, pixels / 255, numbers, Operations(normalize))
 
     with ExitStack() as stack:
         if machine and isinstance(machine.tile, int):

@@ -1,6 +1,11 @@
-"""Pieces of graph that the feed-forward networks share, written so that a processor runs them well."""
+"""Pieces of graph that the feed-forward networks share.
+
+They are there twice: written so that TensorFlow runs them well on a processor (`FAST`), and with the
+operations that every format of networks has (`PLAIN`). Both give the same values.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -215,3 +220,55 @@ def _moments(x: tf.Tensor, columns: int) -> tuple[tf.Tensor, tf.Tensor]:
     )
     # Rounding must not make the variance of something flat negative.
     return mean, tf.maximum(square - tf.square(mean), 0)
+
+
+def plain_convolution(
+    x: tf.Tensor, kernel: tf.Tensor | np.ndarray, stride: int = 1, padding: str = "VALID"
+) -> tf.Tensor:
+    """`convolution`, as TensorFlow computes it."""
+    return tf.nn.conv2d(x, kernel, stride, padding)
+
+
+def plain_enlarged_convolution(x: tf.Tensor, kernel: np.ndarray) -> tf.Tensor:
+    """`enlarged_convolution` in three steps."""
+    # No resizing: by what it means at half pixels formats and versions differ.
+    double = tf.nn.depth_to_space(tf.concat([x] * 4, 3), 2)
+    return tf.nn.conv2d(plain_mirrored(double, 1), kernel, 1, "VALID")
+
+
+def plain_mirrored(x: tf.Tensor, margin: int) -> tf.Tensor:
+    """`mirrored`, without repeating the edge."""
+    return tf.pad(x, [[0, 0], [margin] * 2, [margin] * 2, [0, 0]], "REFLECT")
+
+
+def plain_instance_norm(
+    x: tf.Tensor,
+    scale: tf.Tensor | np.ndarray,
+    shift: tf.Tensor | np.ndarray,
+    epsilon: float,
+    reduced: bool = False,
+) -> tf.Tensor:
+    """`instance_norm` by its formula."""
+    mean = tf.reduce_mean(x, [1, 2], keepdims=True)
+    variance = tf.reduce_mean(tf.square(x - mean), [1, 2], keepdims=True)
+    return (x - mean) * (tf.math.rsqrt(variance + epsilon) * scale) + shift
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What a network is built from.
+
+    Attributes
+    ----------
+    normalize, convolution, enlarged_convolution, mirrored : callable
+        As `instance_norm` and the functions of these names; without the argument ``repeat_edge``.
+    """
+
+    normalize: Callable[..., tf.Tensor] = instance_norm
+    convolution: Callable[..., tf.Tensor] = convolution
+    enlarged_convolution: Callable[[tf.Tensor, np.ndarray], tf.Tensor] = enlarged_convolution
+    mirrored: Callable[[tf.Tensor, int], tf.Tensor] = mirrored
+
+
+FAST = Operations()
+PLAIN = Operations(plain_instance_norm, plain_convolution, plain_enlarged_convolution, plain_mirrored)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from neuralstyle.feedforward.blending import shares_of_fixed_styles
-from neuralstyle.feedforward.layers import convolution, enlarged_convolution, instance_norm, mirrored
+from neuralstyle.feedforward.layers import FAST, Operations, instance_norm
 from neuralstyle.feedforward.pictures import Render, fitted
 from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
 from neuralstyle.feedforward.tiles import open_tiled
@@ -29,7 +29,7 @@ def build(
     weights: Mapping[str, np.ndarray],
     pixels: tf.Tensor,
     blend: tf.Tensor,
-    normalize: Callable[..., tf.Tensor] = instance_norm,
+    operations: Operations = FAST,
 ) -> tf.Tensor:
     """Build the network in the default graph.
 
@@ -41,8 +41,7 @@ def build(
         1×H×W×3, float32, RGB, 0..1; H and W multiples of 4.
     blend : tf.Tensor
         1×26: how much there is of each style.
-    normalize : callable
-        As `layers.instance_norm`.
+    operations : Operations
 
     Returns
     -------
@@ -52,11 +51,13 @@ def build(
 
     def styled(y: tf.Tensor, name: str, reduced: bool = False) -> tf.Tensor:
         scale, shift = (tf.matmul(blend, weights[f"{name}/{part}"])[0] for part in ("scale", "shift"))
-        return normalize(y, scale, shift, EPSILON, reduced)
+        return operations.normalize(y, scale, shift, EPSILON, reduced)
 
     def layer(x: tf.Tensor, name: str, stride: int = 1, reduced: bool = False) -> tf.Tensor:
         kernel = weights[f"{name}/kernel"]
-        return styled(convolution(mirrored(x, len(kernel) // 2), kernel, stride), name, reduced)
+        return styled(
+            operations.convolution(operations.mirrored(x, len(kernel) // 2), kernel, stride), name, reduced
+        )
 
     x = tf.nn.relu(layer(pixels, "contract/conv1"))
     x = tf.nn.relu(layer(x, "contract/conv2", 2))
@@ -65,7 +66,7 @@ def build(
         name = f"residual/residual{block}"
         x += layer(tf.nn.relu(layer(x, f"{name}/conv1", reduced=True)), f"{name}/conv2", reduced=True)
     for name in ("expand/conv1", "expand/conv2"):
-        x = tf.nn.relu(styled(enlarged_convolution(x, weights[f"{name}/kernel"]), name))
+        x = tf.nn.relu(styled(operations.enlarged_convolution(x, weights[f"{name}/kernel"]), name))
     return tf.sigmoid(layer(x, "expand/conv3"))
 
 
@@ -97,7 +98,7 @@ def renderer(blend: np.ndarray, machine: Machine | None = None, margin: int = 0)
     weights = read_weights(MULTI_STYLE)
 
     def build_tile(pixels: tf.Tensor, normalize: Callable[..., tf.Tensor] = instance_norm) -> tf.Tensor:
-        return 255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis]), normalize)
+        return 255 * build(weights, pixels / 255, tf.constant(shares[np.newaxis]), Operations(normalize))
 
     def build_whole() -> list[Result]:
         pixels = picture_placeholder()

@@ -8,8 +8,9 @@ import numpy as np
 
 from neuralstyle.files import InputError
 from neuralstyle.pictures.folders import missing_results, plan, report_failures
-from neuralstyle.pictures.reading import read_image
-from neuralstyle.pictures.writing import check_output, write_image
+from neuralstyle.pictures.reading import Picture, read_picture
+from neuralstyle.pictures.transparency import fitted_plane
+from neuralstyle.pictures.writing import check_output, tell_of_white, write_image
 
 #: From a picture, float32 H×W×3, RGB, 0..255, to a picture of the same size and kind.
 Render = Callable[[np.ndarray], np.ndarray]
@@ -70,10 +71,11 @@ class Written:
     quality: int = 95
     text: Callable[[Path], Mapping[str, str]] | None = None
 
-    def write(self, source: Path, result: Path, picture: np.ndarray) -> None:
-        """Write the result that was made of a picture."""
-        text = self.text(source) if self.text and result.suffix.lower() == ".png" else None
-        write_image(result, picture, bits=self.bits, quality=self.quality, text=text)
+    def write(self, source: Picture, result: Path, picture: np.ndarray) -> None:
+        """Write the result that was made of a picture, as transparent as that one."""
+        text = self.text(source.path) if self.text and result.suffix.lower() == ".png" else None
+        alpha = None if source.alpha is None else fitted_plane(source.alpha, picture)
+        write_image(result, picture, bits=self.bits, quality=self.quality, text=text, alpha=alpha)
 
 
 def render_files(
@@ -86,7 +88,7 @@ def render_files(
     written: Written = Written(),
     report: Callable[[str], None] = print,
 ) -> int:
-    """Render a picture, or every picture in a folder.
+    """Render a picture, or every picture in a folder; what is transparent stays so.
 
     What cannot be read, rendered or written in a folder is told of, and the rest goes on.
 
@@ -106,7 +108,7 @@ def render_files(
     written : Written
     report : callable
         Called with a line for what fails in a folder, one that counts it, and one for every picture whose
-        profile changed it.
+        profile changed it, or whose transparency is lost.
 
     Returns
     -------
@@ -122,7 +124,9 @@ def render_files(
     content, output = Path(content), Path(output)
     if not content.is_dir():
         check_output(output, overwrite, written.bits, written.quality)
-        written.write(content, output, render(read_image(content, report)))
+        source = read_picture(content, report, keep_alpha=True)
+        tell_of_white(source, output, report)
+        written.write(source, output, render(source.pixels))
         return 1
     results = plan(content, output)
     waiting = missing_results(results, report) if resume else results
@@ -139,11 +143,12 @@ def _render_each(
     """Render pictures; how many of them could not be read, and how many not rendered or written."""
     skipped = failed = 0
     for path, result in results.items():
-        image = None
+        source = None
         try:
-            image = read_image(path, report)
-            written.write(path, result, render(image))
+            source = read_picture(path, report, keep_alpha=True)
+            tell_of_white(source, result, report)
+            written.write(source, result, render(source.pixels))
         except InputError as error:
-            report(f"{error}; skipped" if image is None else f"{path}: {error}")
-            skipped, failed = skipped + (image is None), failed + (image is not None)
+            report(f"{error}; skipped" if source is None else f"{path}: {error}")
+            skipped, failed = skipped + (source is None), failed + (source is not None)
     return skipped, failed

@@ -7,6 +7,7 @@ instead of a recipe tells the two apart.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -16,12 +17,25 @@ from neuralstyle.files import InputError, check_writable
 from neuralstyle.runs.records import FORMAT, KEYWORD, Record
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The files that a picture is rendered from.
+
+    Attributes
+    ----------
+    content : path
+    styles : sequence of path
+    content_mask : path or None
+        Where the content is rendered.
+    """
+
+    content: str | Path
+    styles: Sequence[str | Path] = ()
+    content_mask: str | Path | None = None
+
+
 def make_record(
-    kind: str,
-    content: str | Path,
-    styles: Sequence[str | Path],
-    network: Mapping[str, str],
-    options: Mapping[str, object],
+    kind: str, pictures: Pictures, network: Mapping[str, str], options: Mapping[str, object]
 ) -> Record:
     """Describe how a picture is rendered.
 
@@ -29,9 +43,8 @@ def make_record(
     ----------
     kind : str
         "transform", "any_style", "fixed_style" or "hub_model".
-    content : path
-        Kept as it is given, and found again from the same folder only.
-    styles : sequence of path
+    pictures : Pictures
+        Their paths are kept as they are given, and found again from the same folder only.
     network : mapping of str to str
         ``name`` and ``sha256``, as `hash_files` and `hash_weights` give it.
     options : mapping
@@ -40,15 +53,17 @@ def make_record(
     Returns
     -------
     dict
-        What JSON holds and nothing else: program, format, kind, content, styles, network, options,
-        versions. Each picture has path and sha256.
+        What JSON holds and nothing else: program, format, kind, content, styles, content_mask if there is
+        one, network, options, versions. Each picture has path and sha256.
     """
+    mask = pictures.content_mask
     return {
         "program": "neuralstyle",
         "format": FORMAT,
         "kind": kind,
-        "content": _described(content),
-        "styles": [_described(path) for path in styles],
+        "content": _described(pictures.content),
+        "styles": [_described(path) for path in pictures.styles],
+        **({} if mask is None else {"content_mask": _described(mask)}),
         "network": dict(network),
         "options": dict(options),
         "versions": {name: metadata.version(name) for name in ("neuralstyle", "tensorflow", "numpy")},
@@ -84,7 +99,7 @@ def read_record(path: str | Path) -> Record | None:
             f"{path}: is a record of format {record.get('format')}, and this version reads format {FORMAT}"
         )
     try:
-        pictures = [record["content"], *record["styles"]]
+        pictures = _entries(record)
         texts = [entry[name] for entry in pictures for name in ("path", "sha256")]
         texts += [record["kind"], record["network"]["sha256"]]
         if not all(isinstance(text, str) for text in texts):
@@ -118,12 +133,18 @@ def check_pictures(record: Record) -> None:
     InputError
         If one is gone, or holds something else than it did.
     """
-    for entry in (record["content"], *record["styles"]):
+    for entry in _entries(record):
         path = Path(entry["path"])
         if not path.is_file():
             raise InputError(f"{path}: a picture of the record is gone; start from the same folder again")
         if _described(path)["sha256"] != entry["sha256"]:
             raise InputError(f"{path}: a picture of the record has changed since; put the old one back")
+
+
+def _entries(record: Record) -> list[dict[str, str]]:
+    """The pictures that a record describes."""
+    masks = [record["content_mask"]] if "content_mask" in record else []
+    return [record["content"], *record["styles"], *masks]
 
 
 def hash_files(path: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle.feedforward.layers import convolution, instance_norm
+from neuralstyle.feedforward.layers import FAST, Operations
 from neuralstyle.feedforward.pictures import Render, fitted
 from neuralstyle.feedforward.rendering import Result, open_functions, picture_placeholder
 from neuralstyle.feedforward.tiles import open_tiled
@@ -194,7 +194,7 @@ def build(
     weights: Mapping[str, np.ndarray | tf.Tensor | tf.Variable],
     pixels: tf.Tensor,
     layout: Layout = FAST_STYLE_TRANSFER,
-    normalize: Callable[..., tf.Tensor] = instance_norm,
+    operations: Operations = FAST,
 ) -> tf.Tensor:
     """Build the network in the default graph.
 
@@ -210,8 +210,7 @@ def build(
         trains: the first normalisation takes the scale out again, but for the epsilon beside its variance.
     layout : Layout
         The program whose network it is.
-    normalize : callable
-        As `layers.instance_norm`.
+    operations : Operations
 
     Returns
     -------
@@ -237,9 +236,9 @@ def build(
         elif stride > 1 or (channels <= 8 and not whole):
             y = tf.nn.conv2d(x, kernel, stride, padding)
         else:
-            y = convolution(x, kernel, padding=padding)
+            y = operations.convolution(x, kernel, padding=padding)
         reduced = name.startswith(_REDUCED) or (channels <= 4 and not whole)
-        return normalize(y, weights[f"{name}/scale"], weights[f"{name}/shift"], EPSILON, reduced)
+        return operations.normalize(y, weights[f"{name}/scale"], weights[f"{name}/shift"], EPSILON, reduced)
 
     layers = iter(CONVOLUTIONS)
     x = pixels / layout.unit if layout.unit != 1 else pixels
@@ -293,7 +292,7 @@ def renderer(
             raise InputError("tile does not go with networks that crop their own margin", fields=("tile",))
 
         def build_tile(pixels: tf.Tensor, normalize: Callable[..., tf.Tensor]) -> tf.Tensor:
-            return tf.clip_by_value(build(weights, pixels, layout, normalize), 0, 255)
+            return tf.clip_by_value(build(weights, pixels, layout, Operations(normalize)), 0, 255)
 
         with open_tiled(build_tile, machine) as run:
             yield fitted(run, margin)

@@ -20,9 +20,11 @@ from neuralstyle.free_memory import free_bytes
 from neuralstyle.pictures import decoding, with_pillow
 from neuralstyle.pictures.decoded import Decoded, as_float
 from neuralstyle.pictures.sizes import check_size
+from neuralstyle.pictures.transparency import fill_transparent, on_white
 
-#: What is laid under transparent pixels of a picture; and of a mask, where they are not wanted.
-WHITE, BLACK = 255, 0
+#: What becomes of transparent pixels: they are laid on white, or on black (of a mask, where they are not
+#: wanted), or filled with the colours around them.
+WHITE, BLACK, FILLED = "white", "black", "filled"
 
 #: What is taken for a picture wherever one is wanted.
 AnyPicture = np.ndarray | Image.Image | str | os.PathLike
@@ -42,12 +44,15 @@ class Picture:
         Of the file's bytes, the very ones that were decoded; hexadecimal.
     converted : bool
         Whether a colour profile changed the colours.
+    alpha : ndarray or None
+        H×W, float32, 0..1, where it was asked for; None for a picture that is opaque everywhere.
     """
 
     pixels: np.ndarray
     path: Path
     sha256: str
     converted: bool
+    alpha: np.ndarray | None = None
 
     @property
     def height(self) -> int:
@@ -64,6 +69,7 @@ def read_picture(
     path: str | os.PathLike,
     tell: Callable[[str], None] | None = None,
     at_least: tuple[int, int] | None = None,
+    keep_alpha: bool = False,
 ) -> Picture:
     """Read a picture file once: its pixels, and its digest from the same bytes.
 
@@ -87,6 +93,9 @@ def read_picture(
     at_least : (int, int), optional
         A height and width that are enough. A JPEG of more than 179 megapixels may then be decoded at a
         half, a quarter or an eighth of its size, which saves its memory; every other picture comes whole.
+    keep_alpha : bool
+        Whether to keep how transparent the picture is, instead of laying it on white. Its transparent
+        pixels then have the colours of those around them.
 
     Returns
     -------
@@ -96,19 +105,19 @@ def read_picture(
     ------
     InputError
         If the file is missing, is a folder, cannot be read, is cut short, holds something else than a
-        picture, or more pixels than memory is free for, or if the picture has fewer than 16 pixels in a
-        direction.
+        picture, or more pixels than memory is free for, if the picture has fewer than 16 pixels in a
+        direction, or is transparent everywhere and that is to be kept.
     """
     path = Path(path)
     with _naming(path):
         data = _bytes(path)
         decoded = decoding.decode(data, path.suffix, at_least)
-        pixels, converted = _finished(decoded, WHITE)
+        pixels, alpha, converted = _finished(decoded, FILLED if keep_alpha else WHITE)
     check_size(pixels, str(path))
     if tell is not None:
         for note in (*decoded.notes, *["its colour profile was applied; the result is sRGB"] * converted):
             tell(f"{path}: {note}")
-    return Picture(pixels, path, hashlib.sha256(data).hexdigest(), converted)
+    return Picture(pixels, path, hashlib.sha256(data).hexdigest(), converted, alpha)
 
 
 def read_image(path: str | os.PathLike, tell: Callable[[str], None] | None = None) -> np.ndarray:
@@ -136,7 +145,7 @@ def read_mask(path: str | os.PathLike) -> np.ndarray:
     """
     path = Path(path)
     with _naming(path):
-        pixels, _ = _finished(decoding.decode(_bytes(path), path.suffix), BLACK)
+        pixels, *_ = _finished(decoding.decode(_bytes(path), path.suffix), BLACK)
     check_size(pixels, str(path))
     return pixels.mean(axis=2) / 255
 
@@ -281,7 +290,7 @@ def _bytes(path: Path) -> bytes:
         return file.read()
 
 
-def _of_pillow(image: Image.Image, background: int) -> np.ndarray:
+def _of_pillow(image: Image.Image, background: str) -> np.ndarray:
     """A picture of Pillow's as an array H×W×3, float32, sRGB, 0..255."""
     try:
         return _finished(with_pillow.decode(image), background)[0]
@@ -291,16 +300,24 @@ def _of_pillow(image: Image.Image, background: int) -> np.ndarray:
         raise InputError(f"the picture cannot be used ({first_line(error)})") from error
 
 
-def _finished(decoded: Decoded, background: int) -> tuple[np.ndarray, bool]:
-    """The pixels H×W×3, float32, sRGB, 0..255, the right way up; whether a profile changed them."""
+def _finished(decoded: Decoded, background: str) -> tuple[np.ndarray, np.ndarray | None, bool]:
+    """The pixels H×W×3, sRGB, 0..255, the right way up; their alpha; whether a profile changed the colours.
+
+    The alpha, H×W, 0..1, only where the background is `FILLED`, and the picture is not opaque.
+    """
     converted = _converted(decoded.colours, decoded.profile) if decoded.profile else None
     image = _rgb(decoded.colours) if converted is None else as_float(converted)
-    if decoded.alpha is not None:
-        alpha = as_float(decoded.alpha) / 255
-        image *= alpha
-        image += background * (1 - alpha)
+    alpha = None if decoded.alpha is None else as_float(decoded.alpha)[..., 0] / 255
+    if alpha is not None and alpha.min() == 1:
+        alpha = None
+    if alpha is not None and background == FILLED:
+        image = fill_transparent(image, alpha)
+        alpha = np.ascontiguousarray(_upright(alpha, decoded.orientation))
+    elif alpha is not None:
+        image = on_white(image, alpha) if background == WHITE else image * alpha[..., np.newaxis]
+        alpha = None
     image = np.broadcast_to(image, (*image.shape[:2], 3))
-    return np.ascontiguousarray(_upright(image, decoded.orientation)), converted is not None
+    return np.ascontiguousarray(_upright(image, decoded.orientation)), alpha, converted is not None
 
 
 def _rgb(colours: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from neuralstyle.files import InputError, check_writable, first_line, replacing, require
+from neuralstyle.pictures.reading import Picture
+from neuralstyle.pictures.transparency import on_white
 
 #: The kinds of file that can be written, each with the bits per channel that it can hold.
 DEPTHS = {
@@ -20,6 +22,9 @@ DEPTHS = {
     ".webp": (8,),
     ".bmp": (8,),
 }
+
+#: Those that can hold transparency. (Few programs look for it in a BMP.)
+TRANSPARENT = (".png", ".tif", ".tiff", ".webp")
 
 #: The longest side in pixels that a kind of file, or the library that writes it, can have. (JPEG itself has
 #: 65535, libjpeg 65500; PNG has 2³¹ − 1, libpng a million.)
@@ -66,6 +71,14 @@ def check_output(
         raise InputError(f"{path}: exists; choose another name, or say that it may be overwritten")
 
 
+def tell_of_white(content: Picture, path: Path, tell: Callable[[str], None]) -> None:
+    """Say so where what is made of a transparent picture goes to a kind of file without transparency."""
+    if content.alpha is not None and path.suffix.lower() not in TRANSPARENT:
+        tell(
+            f"{path}: is laid on white, for {content.path.name} is transparent; PNG, WebP and TIFF keep that"
+        )
+
+
 def write_image(
     path: str | os.PathLike,
     image: np.ndarray,
@@ -73,6 +86,7 @@ def write_image(
     bits: int = 8,
     quality: int = 95,
     text: Mapping[str, str] | None = None,
+    alpha: np.ndarray | None = None,
 ) -> None:
     r"""Write a picture, its kind named by the suffix; a file of that name is replaced.
 
@@ -92,6 +106,9 @@ def write_image(
     text : mapping of str to str, optional
         Kept in a PNG as international text chunks (iTXt); `read_text` gives it back. A lone surrogate, which
         stands for a byte of a file's name that is no UTF-8, is spelled out as JSON would: ``\udce9``.
+    alpha : ndarray, optional
+        H×W, 0..1: how opaque the picture is. A kind of file that holds no transparency (`TRANSPARENT` are
+        those that do) gets the picture laid on white.
 
     Raises
     ------
@@ -104,7 +121,9 @@ def write_image(
     suffix = path.suffix.lower()
     if text and suffix != ".png":
         raise InputError(f"{path}: only a PNG keeps text; name a .png file")
-    pixels = _quantised(image, bits)
+    if alpha is not None and suffix not in TRANSPARENT:
+        image, alpha = on_white(np.clip(image, 0, 255), alpha), None
+    pixels = _quantised(image, bits, alpha)
     check_writable(path)
     try:
         with replacing(path) as temporary:
@@ -131,13 +150,15 @@ def _check_kind(path: Path, bits: int, quality: int, size: tuple[int, int] | Non
         )
 
 
-def _quantised(image: np.ndarray, bits: int) -> np.ndarray:
-    """H×W×3 pixels in 0..255, clipped and rounded, as uint8 or uint16."""
+def _quantised(image: np.ndarray, bits: int, alpha: np.ndarray | None = None) -> np.ndarray:
+    """H×W×3 pixels in 0..255, clipped and rounded, as uint8 or uint16; H×W×4 with alpha, H×W, 0..1."""
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3:
         raise InputError(f"a picture must be an array of height × width × 3, not {image.shape}")
     if np.isnan(image).any():
         raise InputError("the picture holds NaN and is not written")
+    if alpha is not None:
+        image = np.dstack([image, 255 * alpha])
     scale, kind = (257, np.uint16) if bits == 16 else (1, np.uint8)
     return np.rint(np.clip(image, 0, 255).astype(np.float32) * scale).astype(kind)
 
@@ -163,6 +184,8 @@ def _write_tiff(path: Path, pixels: np.ndarray, **_: object) -> None:
     import tifffile
 
     options = {"photometric": "rgb", "compression": "zlib", "predictor": True, "metadata": None}
+    if pixels.shape[2] == 4:
+        options["extrasamples"] = ["unassalpha"]
     tifffile.imwrite(path, pixels, **options)
 
 

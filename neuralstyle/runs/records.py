@@ -104,6 +104,26 @@ def make_record(
     return record
 
 
+def add_places(record: Record, content_mask: Described | None, regions: Sequence[Described]) -> Record:
+    """Describe the pictures that say where a picture is painted, if there are any.
+
+    Parameters
+    ----------
+    record : dict
+        From `make_record`; it is not changed.
+    content_mask : ndarray, path or None
+    regions : sequence of (ndarray or path)
+        The content's, and each style's.
+
+    Returns
+    -------
+    dict
+        The record, with the entries content_mask and regions as far as there are such pictures.
+    """
+    mask = {} if content_mask is None else {"content_mask": _describe(content_mask)}
+    return {**record, **mask, **({"regions": [_describe(path) for path in regions]} if regions else {})}
+
+
 def add_result(
     record: Record,
     step: Step,
@@ -239,6 +259,7 @@ def check_record(path: str | Path, record: Record) -> None:
         recipe_from_record(record)
         inputs = [record["content"], record["start"], *record["styles"]]
         inputs += [*record["masks"], *record["style_masks"]]
+        inputs += [record.get("content_mask"), *record.get("regions", ())]
         for entry in [entry for entry in inputs if entry is not None]:
             decode(entry["path"], str | None), decode(entry["sha256"], str)
         decode(record["network"]["sha256"], str)

@@ -1,7 +1,7 @@
 """The run of a record again: its pictures and its network found, and what differs between two runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from neuralstyle.files import InputError
@@ -20,12 +20,18 @@ class Inputs:
     content : pathlib.Path
     styles : list of pathlib.Path
     masks, style_masks : list of (pathlib.Path or None)
+    content_mask : pathlib.Path or None
+        Where the content is painted.
+    regions : list of pathlib.Path
+        The content's picture of regions, and each style's; empty where there are none.
     """
 
     content: Path
     styles: list[Path]
     masks: list[Path | None]
     style_masks: list[Path | None]
+    content_mask: Path | None = None
+    regions: list[Path] = field(default_factory=list)
 
 
 def inputs_from_record(record: Record) -> Inputs:
@@ -65,6 +71,8 @@ def inputs_from_record(record: Record) -> Inputs:
         styles=[found(entry, "style") for entry in record["styles"]],
         masks=[found(entry, "mask") for entry in record["masks"]],
         style_masks=[found(entry, "style mask") for entry in record["style_masks"]],
+        content_mask=found(record.get("content_mask"), "content mask"),
+        regions=[found(entry, "regions") for entry in record.get("regions", ())],
     )
 
 
@@ -108,9 +116,9 @@ def difference(before: Record, now: Record, ignoring: Sequence[str] = ()) -> str
     # A file to start from is compared by what it holds.
     ignoring = (*ignoring, "listing", *(("start",) if before["start"] and now["start"] else ()))
     values = [
-        (field.name, getattr(old, field.name), getattr(new, field.name))
-        for field in fields(Recipe)
-        if field.name not in ignoring
+        (entry.name, getattr(old, entry.name), getattr(new, entry.name))
+        for entry in fields(Recipe)
+        if entry.name not in ignoring
     ]
     values.append(("seed", before["seed"], now["seed"]))
     options = {**before["options"], **now["options"]}
@@ -133,11 +141,13 @@ def difference(before: Record, now: Record, ignoring: Sequence[str] = ()) -> str
         "styles": "style pictures",
         "masks": "masks",
         "style_masks": "style masks",
+        "content_mask": "content mask",
+        "regions": "regions",
         "start": "starting picture",
         "network": "weight file",
     }
     for name, what in files.items():
-        if contents(before[name]) != contents(now[name]):
+        if contents(before.get(name)) != contents(now.get(name)):
             return f"other {what}" if what.endswith("s") else f"another {what}"
     return None
 
