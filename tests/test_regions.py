@@ -14,6 +14,7 @@ from neuralstyle.command import main as cli
 from neuralstyle.command.scene import read_given
 from neuralstyle.files import InputError
 from neuralstyle.loss.losses import loss_and_gradient
+from neuralstyle.pictures.reading import read_picture
 from neuralstyle.pictures.regions import read_regions
 from neuralstyle.pictures.transparency import laid_over, softened
 from neuralstyle.runs.repeating import Inputs
@@ -77,7 +78,8 @@ def test_a_photograph_is_no_picture_of_regions(folder, photograph):
 
 
 def given(inputs, recipe=RECIPES["neural-style"]):
-    return read_given(inputs, recipe, lambda line: None)
+    content = read_picture(inputs.content, keep_alpha=True)
+    return read_given(content, inputs, recipe, lambda line: None)
 
 
 def inputs(folder, styles=("style.png",), **more):
@@ -106,8 +108,9 @@ def test_within_a_mask_every_pixel_is_painted_as_strongly_as_without(folder, sma
     recipe = replace(RECIPES["neural-style"], tv_weight=0.0, style_layers=layers)
     for mask in (None, folder / "mask.png"):
         found = given(inputs(folder, content_mask=mask), recipe)
-        pictures = found.content.pixels, found.scene.styles
-        gradients.append(loss_and_gradient(found.content.pixels, *pictures, found.recipe, small_network)[1])
+        content = found.finish.content.pixels
+        pictures = content, content, found.scene.styles
+        gradients.append(loss_and_gradient(*pictures, found.recipe, small_network)[1])
     whole, masked = gradients
     inside = np.s_[:, 32:40]
     assert np.abs(masked[inside] - whole[inside]).mean() < 0.1 * np.abs(whole[inside]).mean()
