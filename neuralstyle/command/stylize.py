@@ -49,6 +49,34 @@ _SECONDS_BETWEEN_SAVES = 20.0
 
 def main(arguments: Sequence[str]) -> int:
     """Repaint a picture by a recipe, or in one pass by a network; the exit status."""
+    return paint(arguments)
+
+
+def paint(
+    arguments: Sequence[str],
+    watchers: "Sequence[Watcher]" = (),
+    stop: threading.Event | None = None,
+) -> int:
+    """Do what a command line asks for, with others who look on.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+    watchers : sequence of Watcher
+        Told of a recipe's run after the command's own; a network renders in one pass, and tells nobody.
+    stop : threading.Event, optional
+        Once it is set, the run ends as after Ctrl-C.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    InputError
+        If an option or a file cannot be used.
+    """
     options = parser().parse_args(arguments)
     if options.free_memory is not None:
         require(options.free_memory > 0, "free_memory", options.free_memory, "greater than 0")
@@ -57,20 +85,23 @@ def main(arguments: Sequence[str]) -> int:
         from neuralstyle.command import variants
 
         return variants.render(options, arguments, _work)
-    return _work(options, arguments)()
+    return _work(options, arguments, watchers, stop)()
 
 
-def _work(options: Namespace, arguments: Sequence[str]) -> Callable[[], int]:
+def _work(
+    options: Namespace,
+    arguments: Sequence[str],
+    watchers: "Sequence[Watcher]" = (),
+    stop: threading.Event | None = None,
+) -> Callable[[], int]:
     """What makes the picture that the options ask for, once the options alone have been found good."""
     # Imported only now, so that --help need not wait for the libraries that read pictures.
     from neuralstyle.command import feedforward
 
     kind = feedforward.network_kind(options)
-    return (
-        partial(feedforward.render, kind, options)
-        if kind
-        else partial(_stylize, _request(options, arguments))
-    )
+    if kind:
+        return partial(feedforward.render, kind, options)
+    return partial(_stylize, _request(options, arguments), watchers, stop or threading.Event())
 
 
 @dataclass(frozen=True)
@@ -138,7 +169,7 @@ def _mask_paths(name: str, paths: Sequence[str] | None, styles: int) -> list[Pat
     return [None if path == "all" else Path(path) for path in paths]
 
 
-def _stylize(request: _Request) -> int:
+def _stylize(request: _Request, others: "Sequence[Watcher]", stop: threading.Event) -> int:
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
     options, recipe = request.options, request.recipe
     masked = any(mask is not None for mask in request.inputs.masks)
@@ -162,9 +193,8 @@ def _stylize(request: _Request) -> int:
         record = repeating.resumed(record, resume.record, resume.iteration)
     size = result_size(recipe.with_listing(), *job.scene.content.shape[:2])
     check_room(outputs.picture, *size, options.bits)
-    stop = threading.Event()
     with ExitStack() as stack:
-        watchers = _watchers(stack, request, outputs, record, resume, size)
+        watchers = [*_watchers(stack, request, outputs, record, resume, size), *others]
         watchers.append(stack.enter_context(StopWatch(stop, last)))
         try:
             result = transfer.run(job, watchers, resume, stop)
