@@ -7,8 +7,11 @@ import gradio as gr
 
 from neuralstyle.recipes import RECIPES
 from neuralstyle.web import STYLES_IN_A_ROW
-from neuralstyle.web.folder import SHOWN, Folder
+from neuralstyle.web.folder import Folder
 from neuralstyle.web.form import COLOURS, NETWORKS, Setting, Wish
+
+#: Longest side, in pixels, of the photograph that masks are painted on.
+PAINTED = 512
 
 #: How many paintings can be given.
 PAINTINGS = 4
@@ -29,7 +32,12 @@ STYLE = """
 #gallery .grid-wrap {max-height: none}
 #command textarea {font-family: ui-monospace, monospace; font-size: 12px}
 :focus-visible {outline: 3px solid #0072B2 !important; outline-offset: 2px}
-@media (max-width: 640px) {.gradio-container {padding: 8px !important}}
+.gradio-container, .gradio-container > .main {width: 100% !important; box-sizing: border-box}
+#content, #style-1 {min-width: 120px !important}
+@media (max-width: 640px) {
+  .gradio-container > .main {padding: 8px !important}
+  #result {height: 320px !important}
+}
 """
 
 
@@ -233,10 +241,10 @@ def masks() -> Masks:
             layers=False,
             format="png",
             brush=gr.Brush(
-                default_size=60, colors=list(BRUSHES), default_color="#E69F00", color_mode="fixed"
+                default_size=40, colors=list(BRUSHES), default_color="#E69F00", color_mode="fixed"
             ),
-            eraser=gr.Eraser(default_size=60),
-            canvas_size=(SHOWN, SHOWN),
+            eraser=gr.Eraser(default_size=40),
+            canvas_size=(PAINTED, PAINTED),
             height=420,
             show_label=False,
             buttons=[],

@@ -40,8 +40,8 @@ _ROUTES_BELOW = (
     *("/gradio_api/heartbeat/", "/gradio_api/upload_progress"),
 )
 
-#: The most that a form may say, in bytes; pictures are uploaded apart from it.
-_LARGEST_FORM = 2**22
+#: The most that a form may say, in bytes, or a layer of the editor; pictures are uploaded apart from it.
+_LARGEST_FORM = 2**24
 
 
 def read_password(path: Path) -> str:
@@ -197,9 +197,10 @@ class Gatekeeper:
         if not (asked_here and known) or elsewhere:
             await _refuse(send, 404 if asked_here else 403)
             return
-        if path.startswith(("/gradio_api/queue/join", "/gradio_api/run/")):
+        form = path.startswith(("/gradio_api/queue/join", "/gradio_api/run/"))
+        if form or path == "/gradio_api/component_server":
             body = await _whole(receive)
-            if body is None or _names_other_hosts(body):
+            if body is None or (form and _names_other_hosts(body)):
                 await _refuse(send, 403)
                 return
             receive = _again(body, receive)

@@ -92,64 +92,79 @@ def build(folder: Folder, program: form.Program, painter: Painter) -> gr.Blocks:
         _connect_pictures(page, widgets)
         _connect_runs(page, widgets)
         _connect_results(page, widgets)
-        blocks.load(page.opened, None, [*widgets.filled(), controls.thumbnails, widgets.seen], **_QUIET)
+        quiet = _quiet(message)
+        blocks.load(page.opened, None, [*widgets.filled(), widgets.seen], **quiet)
+        blocks.load(layout.fixed_style_thumbnails, None, [controls.thumbnails], **quiet)
         gr.Timer(_EVERY).tick(
-            page.news, [widgets.seen], widgets.news(), queue=False, trigger_mode="once", **_QUIET
+            page.news, [widgets.seen], widgets.news(), queue=False, trigger_mode="once", **quiet
         )
     return blocks
 
 
-_QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+def _quiet(message: gr.HTML) -> dict[str, object]:
+    """How every handler is connected: no other program's, and with no sign of progress of Gradio's.
+
+    Before Gradio shows progress on a component, it asks the component for its value, and the editor of masks
+    answers that by uploading its layers. So the place for it is one that has nothing to upload.
+    """
+    return {
+        "show_progress": "hidden",
+        "show_progress_on": [message],
+        "api_visibility": "private",
+        "concurrency_limit": None,
+    }
 
 
 def _connect_pictures(page: "Page", widgets: _Widgets) -> None:
     """What happens when pictures come and go."""
     pictures, masks, message = widgets.pictures, widgets.masks, widgets.message
+    quiet = _quiet(message)
     look = {widgets.controls.look, pictures.names, *pictures.weights}
     for slot, image in enumerate([pictures.content, *pictures.styles]):
         outputs = [image, pictures.names, message, *([masks.editor] if slot == 0 else [])]
         put_in = image.upload(
-            partial(page.put_in, slot), [image, pictures.names], outputs, preprocess=False, **_QUIET
+            partial(page.put_in, slot), [image, pictures.names], outputs, preprocess=False, **quiet
         )
-        put_in.then(partial(page.look, widgets), look, [message], **_QUIET)
-        image.clear(partial(_taken_out, slot), [pictures.names], [pictures.names], **_QUIET)
+        put_in.then(partial(page.look, widgets), look, [message], **quiet)
+        image.clear(partial(_taken_out, slot), [pictures.names], [pictures.names], **quiet)
     bundled = pictures.bundled.click(
         page.bundled,
         [pictures.names],
         [pictures.content, pictures.styles[0], pictures.names, masks.editor, message],
-        **_QUIET,
+        **quiet,
     )
-    bundled.then(partial(page.look, widgets), look, [message], **_QUIET)
+    bundled.then(partial(page.look, widgets), look, [message], **quiet)
     used = [pictures.masks, masks.said, message]
-    masks.use.click(page.use_masks, [masks.editor, pictures.names], used, preprocess=False, **_QUIET)
-    masks.clear.click(lambda: ([], _NO_MASKS, ""), None, used, **_QUIET)
+    masks.use.click(page.use_masks, [masks.editor, pictures.names], used, preprocess=False, **quiet)
+    masks.clear.click(page.without_masks, [pictures.names], [masks.editor, *used], **quiet)
 
 
 def _connect_runs(page: "Page", widgets: _Widgets) -> None:
     """What happens when something is to be painted, stopped, or gone on with."""
     pictures, controls, message = widgets.pictures, widgets.controls, widgets.message
+    quiet = _quiet(message)
     said = {pictures.names, pictures.masks, *widgets.form().values(), *controls.settings.values()}
-    controls.paint.click(partial(page.paint, widgets), said, [message], **_QUIET)
+    controls.paint.click(partial(page.paint, widgets), said, [message], **quiet)
     settings = controls.settings
     controls.method.change(
         partial(page.method, tuple(settings)),
         [controls.method],
         [controls.balance, controls.strength, *settings.values()],
-        **_QUIET,
+        **quiet,
     )
-    controls.thumbnails.select(_chosen_style, None, [controls.fixed, controls.method], **_QUIET)
-    widgets.shown.stop.click(page.painter.stop, None, None, **_QUIET)
-    widgets.shown.go_on.click(page.go_on, None, [message], **_QUIET)
+    controls.thumbnails.select(_chosen_style, None, [controls.fixed, controls.method], **quiet)
+    widgets.shown.stop.click(page.painter.stop, None, None, **quiet)
+    widgets.shown.go_on.click(page.go_on, None, [message], **quiet)
 
 
 def _connect_results(page: "Page", widgets: _Widgets) -> None:
     """What happens when a result is chosen."""
-    results = widgets.results
+    results, quiet = widgets.results, _quiet(widgets.message)
     chosen = [results.chosen, results.picture, results.command, results.again, results.go_on]
-    results.gallery.select(page.choose, [widgets.listed], chosen, **_QUIET)
-    results.again.click(page.again, [results.chosen], widgets.filled(), **_QUIET)
-    results.go_on.click(page.go_on, [results.chosen], [widgets.message], **_QUIET)
-    results.own.upload(page.from_png, [results.own], widgets.filled(), preprocess=False, **_QUIET)
+    results.gallery.select(page.choose, [widgets.listed], chosen, **quiet)
+    results.again.click(page.again, [results.chosen], widgets.filled(), **quiet)
+    results.go_on.click(page.go_on, [results.chosen], [widgets.message], **quiet)
+    results.own.upload(page.from_png, [results.own], widgets.filled(), preprocess=False, **quiet)
 
 
 _NO_MASKS = "No masks: every painting counts everywhere."
@@ -185,8 +200,9 @@ class Page:
         """What a page shows that is opened or loaded again: what is being painted, or was last."""
         run = self.painter.latest()
         settings = self.folder.settings(run.output) if run else None
-        filled = self._filled(form.wish_from(settings)) if settings else self._filled(form.Wish())
-        return [*filled, layout.fixed_style_thumbnails(), {}]
+        if settings:
+            return [*self._filled(form.wish_from(settings)), {}]
+        return [*[gr.skip()] * len(self._filled(form.Wish())), {}]
 
     def put_in(self, slot: int, value: Mapping, names: list[str]) -> list:
         """Keep a picture that was uploaded."""
@@ -196,7 +212,7 @@ class Page:
         except InputError as error:
             name, shown, message = "", None, _said(error)
         names = [*names[:slot], name, *names[slot + 1 :]]
-        return [shown, names, message, *([_canvas(shown)] if slot == 0 else [])]
+        return [shown, names, message, *([self._canvas(names[0])] if slot == 0 else [])]
 
     def _kept(self, value: Mapping) -> str:
         """Keep a file that the browser uploaded, and no other that it might name."""
@@ -214,7 +230,7 @@ class Page:
         """Put in the bundled photograph and painting."""
         content, style = form.bundled_pair(self.folder)
         shown = self._shown(content)
-        return [shown, self._shown(style), [content, style, *names[2:]], _canvas(shown), ""]
+        return [shown, self._shown(style), [content, style, *names[2:]], self._canvas(content), ""]
 
     def look(self, widgets: _Widgets, values: Mapping) -> str:
         """Show at once how any style would look, if there are two pictures and that is wanted."""
@@ -268,7 +284,7 @@ class Page:
 
     def use_masks(self, painted: Mapping | None, names: list[str]) -> list:
         """Keep the masks that were painted."""
-        layers = [layer for layer in (painted or {}).get("layers", ()) if layer]
+        layers = [layer for layer in (painted or {}).get("layers") or () if layer]
         try:
             kept = [self.folder.input(self._kept(layer)) for layer in layers]
             pictures = masks_of(kept, list(layout.BRUSHES), self.folder)
@@ -278,6 +294,17 @@ class Page:
         used = [f"painting {at}" for at, mask in enumerate(masks, 1) if mask != "all"]
         said = f"Masks for {' and '.join(used)}." if used else _NO_MASKS
         return [masks if used else [], said, ""]
+
+    def _canvas(self, name: str) -> dict | None:
+        """What the editor of masks paints on."""
+        if not name:
+            return None
+        background = self.folder.shown(self.folder.input(name), layout.PAINTED)
+        return {"background": str(background), "layers": [], "composite": None}
+
+    def without_masks(self, names: list[str]) -> list:
+        """Begin the masks afresh."""
+        return [self._canvas(names[0]), [], _NO_MASKS, ""]
 
     def method(self, settings: tuple[str, ...], method: str) -> list:
         """What goes with a method: its sliders, and its own values in the empty boxes."""
@@ -352,7 +379,7 @@ class Page:
             *(names, masks, *pictures, *weights),
             *(getattr(wish, name) for name in _SAID),
             *(wish.settings.get(setting.name, "") for setting in self.program.settings),
-            _canvas(pictures[0]),
+            self._canvas(names[0]),
             "Masks as in the picture." if masks else _NO_MASKS,
             "",
         ]
@@ -398,11 +425,6 @@ class Page:
             return self._shown(content), str(self.folder.shown(run.output))
         except (InputError, TypeError, KeyError):
             return gr.skip()
-
-
-def _canvas(shown: str | None) -> dict | None:
-    """What the editor of masks paints on."""
-    return shown and {"background": shown, "layers": [], "composite": None}
 
 
 def _styles(widgets: _Widgets, values: Mapping) -> tuple[tuple[str, ...], tuple[float, ...]]:

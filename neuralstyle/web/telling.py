@@ -17,7 +17,7 @@ def sentence(error: object) -> str:
     text = str(error)
     for name in getattr(error, "fields", ()):
         text = re.sub(rf"\b{re.escape(name)}\b", form.SPELLED.get(name, name), text)
-    return text[:1].upper() + text[1:]
+    return text
 
 
 def status(run: Run | None, queue: list[Run], stopped: Path | None) -> str:
@@ -40,7 +40,9 @@ def status(run: Run | None, queue: list[Run], stopped: Path | None) -> str:
         return f"<p{kind}>{html.escape(line + rest)}</p>"
     if run.iterations is None:
         return f"<progress></progress><p>{html.escape(line)}.{rest}</p>"
-    size = f", {run.size[1]}×{run.size[0]} pixels" if run.size else ""
+    if run.size is None:  # the pictures are read, and the targets measured
+        return f"<progress></progress><p>{html.escape(f'{name} is being prepared.{rest}')}</p>"
+    size = f", {run.size[1]}×{run.size[0]} pixels"
     left = f", about {_spoken(run.seconds_left)} left" if run.seconds_left is not None else ""
     line += f"{size}: iteration {run.iteration} of {run.iterations}{left}.{rest}"
     bar = f'<progress max="{run.iterations}" value="{run.iteration}"></progress>'
@@ -63,9 +65,11 @@ def losses(run: Run) -> "pandas.DataFrame":
     return pandas.DataFrame(points, columns=["iteration", "log10 of the loss"])
 
 
-def picture_key(run: Run | None) -> object:
+def picture_key(run: Run | None) -> tuple | None:
     """What changes when the picture of a run does."""
-    return run and (run.number, run.status if run.status in (DONE, STOPPED) else id(run.picture))
+    if run is None:
+        return None
+    return run.number, run.status in (DONE, STOPPED), run.iteration if run.picture is not None else None
 
 
 def plain_arguments(run: Run) -> list[str]:
