@@ -129,6 +129,47 @@ class Results:
     own: gr.UploadButton
 
 
+#: The fields of a wish that one control each says.
+SAID = ("method", "size", "balance", "strength", "strokes", "colours", "seed", "fixed")
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """Everything on the page that handlers read or change."""
+
+    message: gr.HTML
+    pictures: Pictures
+    controls: Controls
+    masks: Masks
+    shown: Shown
+    results: Results
+    listed: gr.State
+    seen: gr.State
+
+    def form(self) -> dict[str, object]:
+        """The controls that say one field of a wish each."""
+        named = {name: getattr(self.controls, name) for name in SAID}
+        return named | {f"weight {at}": slider for at, slider in enumerate(self.pictures.weights)}
+
+    def filled(self) -> list:
+        """What `Handlers._filled` fills in, in its order."""
+        pictures, controls = self.pictures, self.controls
+        return [
+            *(pictures.names, pictures.masks, pictures.content, *pictures.styles, *pictures.weights),
+            *(getattr(controls, name) for name in SAID),
+            *controls.settings.values(),
+            *(self.masks.editor, self.masks.said, self.message),
+        ]
+
+    def news(self) -> list:
+        """What `Handlers.news` changes, in its order."""
+        shown = self.shown
+        return [
+            *(shown.picture, shown.status, shown.stop, shown.go_on, shown.compare, shown.losses),
+            *(shown.command, self.results.gallery, self.listed, self.seen),
+        ]
+
+
 def pictures() -> Pictures:
     """Where the photograph and the paintings go."""
     with gr.Row():
