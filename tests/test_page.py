@@ -33,7 +33,7 @@ if not REQUIRED:
         pytest.skip("no chromium", allow_module_level=True)
 from playwright.sync_api import expect, sync_playwright  # noqa: E402
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 #: Starts the page in a process that writes down every connection it makes to another host.
 PROGRAM = """
@@ -191,9 +191,9 @@ def test_a_painting_stopped_and_gone_on_with_is_the_commands_to_the_bit(
     page, server, pictures, tmp_path, monkeypatch
 ):
     put_in(page, pictures)
-    small(page, 60)
+    small(page, 16)
     paint(page)
-    status(page, "of 60")
+    status(page, "of 16")
     expect(page.locator("#result img")).to_be_visible()  # it is seen while it grows
     page.click("#stop")
     status(page, "was stopped")
@@ -319,7 +319,7 @@ def test_a_result_of_the_folder_gives_its_settings_and_its_command_back(page, se
     page.click("#again")
     expect(page.locator("#content img")).to_be_visible()
     assert page.input_value("#size input[type=number]") == "64"
-    assert page.input_value("#set-iterations textarea, #set-iterations input") == "60"
+    assert page.input_value("#set-iterations textarea, #set-iterations input") == "16"
 
 
 def test_a_png_that_the_command_wrote_gives_its_settings(page, pictures, tmp_path):

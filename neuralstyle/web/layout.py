@@ -350,7 +350,7 @@ def results(folder: Folder) -> Results:
         with gr.Column(scale=3, min_width=300):
             gallery = gr.Gallery(
                 columns=5, height="auto", allow_preview=False, show_label=False, format="jpeg", buttons=[],
-                elem_id="gallery", object_fit="cover",
+                elem_id="gallery", object_fit="cover", fit_columns=False,
             )  # fmt: skip
         with gr.Column(scale=2, min_width=300):
             picture = gr.Image(

@@ -10,6 +10,12 @@ from neuralstyle.web.handlers import Handlers, chosen_style, taken_out
 from neuralstyle.web.layout import Widgets
 from neuralstyle.web.painting import Painter
 
+#: Brings into view what was asked for, or why it cannot be: the settings may be longer than a screen.
+_SHOW = """() => {
+    const place = document.querySelector("#message [role=alert]") || document.getElementById("result");
+    place.scrollIntoView({block: "nearest"});
+}"""
+
 #: How often the page asks whether there is something new, in seconds.
 _EVERY = 1.0
 
@@ -91,7 +97,8 @@ def _connect_runs(page: Handlers, widgets: Widgets) -> None:
     pictures, controls, message = widgets.pictures, widgets.controls, widgets.message
     quiet = _quiet(message)
     said = {pictures.names, pictures.masks, *widgets.form().values(), *controls.settings.values()}
-    controls.paint.click(partial(page.paint, widgets), said, [message], **quiet)
+    painted = controls.paint.click(partial(page.paint, widgets), said, [message], **quiet)
+    painted.then(None, None, None, js=_SHOW)
     settings = controls.settings
     controls.method.change(
         partial(page.method, tuple(settings)),
