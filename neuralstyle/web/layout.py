@@ -29,7 +29,9 @@ STYLE = """
 #status {min-height: 3.2em}
 #status progress {width: 100%; height: .6em; accent-color: #D55E00}
 #status p {margin: .2em 0}
-#gallery .grid-wrap {max-height: none}
+#gallery .grid-wrap, #thumbnails .grid-wrap {max-height: none}
+#thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)) !important}
+#thumbnails .grid-container > * {width: auto !important}
 #command textarea {font-family: ui-monospace, monospace; font-size: 12px}
 :focus-visible {outline: 3px solid #0072B2 !important; outline-offset: 2px}
 .gradio-container, .gradio-container > .main {width: 100% !important; box-sizing: border-box}
