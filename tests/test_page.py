@@ -482,3 +482,19 @@ def test_every_field_of_a_recipe_that_an_option_sets_has_a_control():
     own = {"style_blend", "style_scales", "keep_colours", "match_colours", "scales"}
     assert {field.name for field in fields(Recipe)} & options - own <= shown
     assert "learning_rate" in shown
+
+
+def test_a_png_rendered_in_one_pass_gives_its_settings(pictures, tmp_path):
+    from neuralstyle.command.page import program
+    from neuralstyle.web.folder import Folder
+    from neuralstyle.web.record import wish_of_record
+
+    folder = Folder(tmp_path / "results")
+    folder.make()
+    names = [folder.keep(pictures / name, name) for name in ("cat.png", "fur.png")]
+    options = ["--content", str(pictures / "cat.png"), "--any-style", "--style", str(pictures / "fur.png")]
+    options += ["--strength", "0.5", "--output", str(tmp_path / "one.png"), "--quiet"]
+    assert cli.main(options) == 0
+    wish = wish_of_record(tmp_path / "one.png", folder, program())
+    assert [wish.content, *wish.styles] == names
+    assert (wish.method, wish.size, wish.strength) == ("any-style", 64, 0.5)
