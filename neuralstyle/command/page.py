@@ -125,7 +125,7 @@ def _plan(arguments: Sequence[str]) -> int | None:
     if feedforward.network_kind(options):
         return None
     recipe = recipe_from(options)
-    check_styles(recipe, len(options.styles))
+    check_styles(recipe, len(options.styles), bool(options.masks))
     return sum(stage.iterations for stage in stages(recipe))
 
 
