@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "recipes": ("neuralstyle.command.listing", "print the recipes as a table, or some of them in full"),
     "video": ("neuralstyle.command.video", "repaint a film, so that strokes move with what they are on"),
+    "page": ("neuralstyle.command.page", "open a page in the browser that does all that for pictures"),
     "train": ("neuralstyle.command.train", "train a network that renders in one style, in one pass"),
     "export": ("neuralstyle.command.export", "write a network for TensorFlow Lite, ONNX or as a SavedModel"),
     "inspect": ("neuralstyle.command.inspect", "show what the network sees in a picture"),

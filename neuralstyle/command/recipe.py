@@ -18,7 +18,7 @@ _OPTIMIZERS = {
 }
 
 #: Options that set a field of the optimiser.
-_OPTIMIZER_OPTIONS = (
+OPTIMIZER_OPTIONS = (
     *("learning_rate", "beta1", "beta2", "epsilon"),
     *("decay_rate", "decay_steps", "memory", "restart"),
     *("exponent", "corner_frequency"),
@@ -161,7 +161,7 @@ def _optimizer(options: Namespace, recipe: Recipe) -> dict[str, object]:
     optimizer = recipe.optimizer
     if options.optimizer and type(optimizer) is not _OPTIMIZERS[options.optimizer]:
         optimizer = _OPTIMIZERS[options.optimizer]()
-    own = {name: getattr(options, name) for name in _OPTIMIZER_OPTIONS if getattr(options, name) is not None}
+    own = {name: getattr(options, name) for name in OPTIMIZER_OPTIONS if getattr(options, name) is not None}
     known = {field.name for field in fields(optimizer)}
     for name in own:
         if name not in known:

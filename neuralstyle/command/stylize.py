@@ -46,6 +46,34 @@ _SECONDS_BETWEEN_SAVES = 20.0
 
 def main(arguments: Sequence[str]) -> int:
     """Repaint a picture by a recipe, or in one pass by a network; the exit status."""
+    return paint(arguments)
+
+
+def paint(
+    arguments: Sequence[str],
+    watchers: "Sequence[Watcher]" = (),
+    stop: threading.Event | None = None,
+) -> int:
+    """Do what a command line asks for, with others who look on.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+    watchers : sequence of Watcher
+        Told of a recipe's run after the command's own; a network renders in one pass, and tells nobody.
+    stop : threading.Event, optional
+        Once it is set, the run ends as after Ctrl-C.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    InputError
+        If an option or a file cannot be used.
+    """
     options = parser().parse_args(arguments)
     if options.free_memory is not None:
         require(options.free_memory > 0, "free_memory", options.free_memory, "greater than 0")
@@ -54,10 +82,15 @@ def main(arguments: Sequence[str]) -> int:
         from neuralstyle.command import variants
 
         return variants.render(options, arguments, _work)
-    return _work(options, arguments)()
+    return _work(options, arguments, watchers, stop)()
 
 
-def _work(options: Namespace, arguments: Sequence[str]) -> Callable[[], int]:
+def _work(
+    options: Namespace,
+    arguments: Sequence[str],
+    watchers: "Sequence[Watcher]" = (),
+    stop: threading.Event | None = None,
+) -> Callable[[], int]:
     """What makes the picture that the options ask for, once the options alone have been found good."""
     # Imported only now, so that --help need not wait for the libraries that read pictures.
     from neuralstyle.command import feedforward, folder
@@ -68,10 +101,10 @@ def _work(options: Namespace, arguments: Sequence[str]) -> Callable[[], int]:
         return partial(feedforward.render, kind, options)
     if folder.asked_for(options):
         return partial(_stylize_folder, options, arguments)
-    return partial(_stylize, request_from(options, arguments))
+    return partial(_stylize, request_from(options, arguments), watchers, stop or threading.Event())
 
 
-def _stylize(request: Request) -> int:
+def _stylize(request: Request, others: "Sequence[Watcher]", stop: threading.Event) -> int:
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
     outputs = _checked_outputs(request)
     network = _network(request)
@@ -82,7 +115,7 @@ def _stylize(request: Request) -> int:
     given = read_given(content, request.inputs, request.recipe, tell)
     with ExitStack() as stack:
         prepared = _prepared(request, outputs, network, given, _machine(request.options, stack))
-        return _write(prepared, _run(prepared))
+        return _write(prepared, _run(prepared, others, stop))
 
 
 def _stylize_folder(options: Namespace, arguments: Sequence[str]) -> int:
@@ -195,17 +228,19 @@ def _prepared(
     return _Prepared(request, outputs, job, record, resume, given.finish)
 
 
-def _run(prepared: _Prepared) -> "Result":
-    """Make the picture, with everybody looking on who is to."""
+def _run(
+    prepared: _Prepared, others: "Sequence[Watcher]" = (), stop: threading.Event | None = None
+) -> "Result":
+    """Make the picture, with everybody looking on who is to, and others after them."""
     from tensorflow.errors import ResourceExhaustedError
 
     from neuralstyle import transfer
     from neuralstyle.runs import repeating
     from neuralstyle.runs.interrupts import StopWatch
 
-    stop = threading.Event()
+    stop = stop or threading.Event()
     with ExitStack() as stack:
-        watchers = _watchers(stack, prepared)
+        watchers = [*_watchers(stack, prepared), *others]
         last = repeating.stopped_at(prepared.request.earlier)
         watchers.append(stack.enter_context(StopWatch(stop, last)))
         try:
