@@ -387,9 +387,12 @@ def test_certificates_of_dasks_configuration_are_used_and_nobody_else_gets_in(tm
     try:
         dask.add_worker()
         assert dask.address.startswith("tls://")
-        both = {"cert": str(certificate), "key": str(key)}
-        tls = {"ca-file": str(certificate), "client": both}
-        with dask_.config.set({"distributed.comm.tls": tls}), cluster_at(dask.address) as cluster:
+        tls = {
+            "distributed.comm.tls.ca-file": str(certificate),
+            "distributed.comm.tls.client.cert": str(certificate),
+            "distributed.comm.tls.client.key": str(key),
+        }
+        with dask_.config.set(tls), cluster_at(dask.address) as cluster:
             assert list(ClusterRun(cluster).map([doubled(21)])) == [(0, 42)]
         with pytest.raises(InputError, match="no scheduler of Dask answers there"):
             with cluster_at(dask.address.replace("tls://", "tcp://")):
