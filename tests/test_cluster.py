@@ -408,7 +408,7 @@ def test_local_workers_listen_on_this_machine_only_and_make_a_folder_as_this_pro
     listening = set()
 
     def look():
-        while not done.wait(0.2):
+        while not done.wait(1):
             for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
                 try:
                     connections = process.net_connections("inet")
