@@ -434,7 +434,7 @@ def test_a_run_whose_scheduler_is_lost_goes_on_without_a_cluster(folder, dask, c
     monkeypatch.setattr("neuralstyle.command.stylize._SECONDS_BETWEEN_SAVES", 0)
     monkeypatch.setattr("neuralstyle.runs.saving.PATIENCE", 0)
     run = ["--content", "photos/a.png", "--style", "painting.png", "--tile", "32", "--quiet"]
-    run += ["--threads", str(THREADS), "--iterations", "25"]
+    run += ["--threads", str(THREADS), "--iterations", "12"]
     dask.add_worker()
 
     def kill():
