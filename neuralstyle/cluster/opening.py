@@ -1,13 +1,18 @@
 """Clusters started on this machine, or found at an address."""
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from neuralstyle.cluster.workers import PATIENCE, Cluster
 from neuralstyle.files import InputError, first_line
 
-#: How long a scheduler may take to answer for the first time; two of these pass at most.
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: How long a scheduler may take to answer for the first time; twice that passes at most.
 _SECONDS_TO_CONNECT = 4.0
 
 #: What a worker begins with in place of Dask's choice, which leaves NumPy one thread: its log goes nowhere.
@@ -84,17 +89,40 @@ def cluster_at(address: str, patience: float = PATIENCE) -> Iterator[Cluster]:
         If Dask is not installed, nothing answers there within ten seconds, or no worker can take part.
     """
     _check_installed()
-    from distributed import Client
-
-    connection = {"timeout": _SECONDS_TO_CONNECT, "set_as_default": False}
-    try:
-        client = Client(address, **connection)
-    except Exception as error:  # a name that is none, nobody there, somebody else, the wrong certificate
-        raise InputError(f"{address}: no scheduler of Dask answers there ({_why(error)})") from error
-    with client:
+    with _client_of(address) as client:
         cluster = Cluster(client, patience)
         cluster.wait_for(1)
         yield cluster
+
+
+def _client_of(address: str) -> "Client":
+    """Connect to a scheduler.
+
+    Dask waits for whom it knows to be there; a name server or a program that says nothing may keep it waiting
+    for ever, so it does so in a thread that nobody waits for.
+
+    Raises
+    ------
+    InputError
+        If that fails, or takes longer than it may.
+    """
+    from distributed import Client
+
+    outcome: list[Client | BaseException] = []
+
+    def connect() -> None:
+        try:
+            outcome.append(Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False))
+        except BaseException as error:  # nobody there, somebody else, the wrong certificate, no address
+            outcome.append(error)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(2 * _SECONDS_TO_CONNECT)
+    found = outcome[0] if outcome else TimeoutError("it takes too long")
+    if isinstance(found, BaseException):
+        raise InputError(f"{address}: no scheduler of Dask answers there ({_why(found)})") from found
+    return found
 
 
 def _why(error: BaseException) -> str:

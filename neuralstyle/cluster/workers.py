@@ -196,7 +196,11 @@ class Cluster:
             self.leave_out(address, f"has {', '.join(differing)}; install the same there")
             return
         seen = found[address]
-        neighbours = sum(other["host"] == seen["host"] for other in found.values())
+        # With whom on its machine it shares what is free: all at first; later, those that work have theirs.
+        neighbours = sum(
+            other["host"] == seen["host"] and not (self._needed and name in self.members)
+            for name, other in found.items()
+        )
         member = Member(introduction.free / neighbours, seen["last_seen"], time.monotonic())
         if self._check_room(address, member):
             self.members[address] = member
