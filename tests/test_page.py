@@ -332,9 +332,7 @@ def test_a_picture_of_printing_colours_is_taken(page, tmp_path):
 def test_a_result_of_the_folder_gives_its_settings_and_its_command_back(page, server):
     page.locator("#gallery button").last.click()
     expect(page.locator("#chosen img")).to_be_visible()
-    expect(page.locator("#chosen-command textarea")).to_have_value(
-        re.compile("coffee-wheat-field-neural-style.png")
-    )
+    expect(page.locator("#chosen-command textarea")).to_have_value(re.compile("coffee-.*neural-style.png"))
     page.click("#again")
     expect(page.locator("#content img")).to_be_visible()
     expect(page.locator("#size input[type=number]")).to_have_value("64")
