@@ -1,5 +1,6 @@
 """One run at a time, the others in a queue, and what is known of each while it goes on and afterwards."""
 
+import gc
 import threading
 import time
 from collections import deque
@@ -169,6 +170,7 @@ class Painter:
             with self._changed:
                 self._last, self._current = self._current, None
                 self._version += 1
+            gc.collect()  # graphs refer to themselves, and hold on to their arrays until they are collected
 
     def _made(self) -> tuple[str, str]:
         """Make the picture; how it ended."""
