@@ -52,8 +52,8 @@ def test_a_ladder_without_iterations_of_its_own_has_the_same_at_every_scale():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"content_size": None}, "coarsest says where the scales"),
-        ({"scales": (64, 128)}, "coarsest says where the scales"),
+        ({"content_size": None}, "coarsest begins a ladder of sizes"),
+        ({"scales": (64, 128)}, "coarsest begins a ladder of sizes"),
         ({"coarsest": 0}, "coarsest is 0"),
         ({"optimizer": LBFGS()}, "carry_moments goes with Adam"),
         ({"keep_best": True}, "choose one of them"),
