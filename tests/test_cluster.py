@@ -48,7 +48,8 @@ class Dask:
         self.workers = []
         command = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", self.file]
         self.scheduler = self.start("scheduler", *command, *options)
-        while not self.file.exists():
+        # Dask makes the file first and fills it then.
+        while not (self.file.exists() and self.file.read_text().endswith("}")):
             assert self.scheduler.poll() is None
             time.sleep(0.05)
         self.address = json.loads(self.file.read_text())["address"]
