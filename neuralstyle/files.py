@@ -145,6 +145,11 @@ def beside(path: str | Path, ending: str) -> Path:
     return path.with_name(name + ending)
 
 
+def unfinished(result: str | Path) -> Path:
+    """Where the state of a run is kept that was stopped before its result was done."""
+    return beside(result, ".unfinished")
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Write a file so that nobody ever sees half of it.

@@ -43,6 +43,11 @@ class Machine:
     deterministic: bool = False
     cluster: object | None = None
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the CPU was asked for."""
+        return self.device is not None and "cpu" in self.device.lower()
+
 
 def _device_name(device: str) -> str:
     """TensorFlow's name of a device.
@@ -145,12 +150,11 @@ def session_config(machine: Machine) -> tf.compat.v1.ConfigProto:
     InputError
         If the number of threads is not positive.
     """
-    on_cpu = machine.device is not None and "cpu" in machine.device.lower()
     config = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=thread_count(machine),
         inter_op_parallelism_threads=1,
         allow_soft_placement=True,  # what has no kernel on the device runs on the CPU
-        device_count={"GPU": 0} if on_cpu else {},
+        device_count={"GPU": 0} if machine.on_cpu else {},
         gpu_options=tf.compat.v1.GPUOptions(allow_growth=True),
     )
     rewrites = config.graph_options.rewrite_options
@@ -258,7 +262,7 @@ def accelerator_bytes(machine: Machine) -> int | None:
         None where they run on the CPU.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus or (machine.device is not None and "cpu" in machine.device.lower()):
+    if not gpus or machine.on_cpu:
         return None
     # TensorFlow tells its own limit for each card, and what it has taken of it.
     from tensorflow.python.client import device_lib

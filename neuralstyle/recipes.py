@@ -15,7 +15,7 @@ from neuralstyle.files import InputError
 from neuralstyle.motion import Motion
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, PreconditionedLBFGS
 from neuralstyle.recipe import Recipe
-from neuralstyle.validity import shares_of
+from neuralstyle.validity import check_one_target, shares_of
 
 #: The five layers that most systems take style from.
 FIVE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -277,12 +277,8 @@ def check_styles(recipe: Recipe, styles: int, masked: bool = False) -> None:
     InputError
         If it has blend weights or style scales for another number, or one target for all of them and masks.
     """
-    if masked and styles > 1 and recipe.style_blending != "losses":
-        raise InputError(
-            "style_blending makes one target of several styles, which does not go with masks that say "
-            "where each is wanted; choose losses",
-            fields=("style_blending",),
-        )
+    if recipe.style_blending != "losses":
+        check_one_target(styles, masked)
     for name, what in (("style_blend", "weights"), ("style_scales", "scales")):
         count = len(getattr(recipe, name))
         if count not in (0, styles):

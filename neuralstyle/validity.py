@@ -134,6 +134,22 @@ def shares_of(weights: Sequence[float], name: str) -> tuple[float, ...]:
     return tuple(weight / total for weight in weights)
 
 
+def check_one_target(styles: int, masked: bool) -> None:
+    """Make sure that one target blended of several styles needs no masks.
+
+    Raises
+    ------
+    InputError
+        If there are several styles, and masks that say where in the picture each is wanted.
+    """
+    if masked and styles > 1:
+        raise InputError(
+            "style_blending makes one target of several styles, which does not go with masks that say "
+            "where each is wanted; choose losses",
+            fields=("style_blending",),
+        )
+
+
 def _lies_in(allowed: _Range, value: object) -> bool:
     try:
         return bool(allowed[0](value))

@@ -36,6 +36,20 @@ def random_weights(channels, classes=0, seed=0):
     return weights
 
 
+def trained_weights(width=1.0):
+    """Weights of a transform network, with shifts and scales as training would leave them."""
+    from neuralstyle.feedforward import transform  # loads TensorFlow, which not every test needs
+
+    rng = np.random.default_rng(7)
+    weights = transform.initial_weights(width)
+    for name, value in weights.items():
+        if name.endswith("shift"):
+            weights[name] = rng.normal(0, 0.5, value.shape).astype(np.float32)
+        elif name.endswith("scale"):
+            weights[name] = rng.normal(1, 0.2, value.shape).astype(np.float32)
+    return weights
+
+
 @pytest.fixture(scope="session")
 def shipped_network():
     # Named, because a full-precision file beside it would be preferred.

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
+from conftest import trained_weights
 
 from neuralstyle.command import main as cli
 from neuralstyle.feedforward import any_style, export, multi_style, transform
@@ -17,21 +18,9 @@ from neuralstyle.feedforward.kinds import FORMATS
 NETWORKS = ("transform", "any-style", "fixed-styles")
 
 
-def trained_weights():
-    """Weights of a small transform network, with shifts and scales as training would leave them."""
-    rng = np.random.default_rng(7)
-    weights = transform.initial_weights(0.125)
-    for name, value in weights.items():
-        if name.endswith("shift"):
-            weights[name] = rng.normal(0, 0.5, value.shape).astype(np.float32)
-        elif name.endswith("scale"):
-            weights[name] = rng.normal(1, 0.2, value.shape).astype(np.float32)
-    return weights
-
-
 def exported(network):
     if network == "transform":
-        return export.transform_network(trained_weights(), margin=8)
+        return export.transform_network(trained_weights(0.125), margin=8)
     return export.any_style_network() if network == "any-style" else export.fixed_styles_network()
 
 
@@ -43,7 +32,7 @@ def style(photograph):
 def own(network, style):
     """What this program renders with a network."""
     if network == "transform":
-        return transform.renderer(trained_weights(), margin=8)
+        return transform.renderer(trained_weights(0.125), margin=8)
     return any_style.renderer([style]) if network == "any-style" else multi_style.renderer(np.eye(26)[4])
 
 
@@ -103,7 +92,7 @@ def test_every_runtime_gives_what_this_program_renders(written, photograph, styl
 
 
 def test_a_network_that_crops_its_own_margin_is_given_one(tmp_path, photograph):
-    weights, layout = trained_weights(), transform.HWALSUKLEE
+    weights, layout = trained_weights(0.125), transform.HWALSUKLEE
     export.write(export.transform_network(weights, layout, 8), tmp_path / "model", "savedmodel")
     picture = photograph[:64, :96]
     with transform.renderer(weights, layout=layout, margin=8) as render:

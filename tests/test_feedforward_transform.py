@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
+from conftest import trained_weights
 
 from neuralstyle import loss_and_gradient
 from neuralstyle.feedforward import transform
@@ -10,18 +11,6 @@ from neuralstyle.files import InputError, example_pair
 from neuralstyle.graphs import open_session
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.sizes import fit_longer_side, resize
-
-
-def trained_weights(width=1.0):
-    """Weights with shifts and scales that differ, as training would leave them."""
-    rng = np.random.default_rng(7)
-    weights = transform.initial_weights(width)
-    for name, value in weights.items():
-        if name.endswith("shift"):
-            weights[name] = rng.normal(0, 0.5, value.shape).astype(np.float32)
-        elif name.endswith("scale"):
-            weights[name] = rng.normal(1, 0.2, value.shape).astype(np.float32)
-    return weights
 
 
 def keras_transform(weights, pixels):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from neuralstyle import RECIPES, Style
 from neuralstyle.command import main as cli
-from neuralstyle.command.scene import read_given
+from neuralstyle.command.scene import given_for, read_shared
 from neuralstyle.files import InputError
 from neuralstyle.loss.losses import loss_and_gradient
 from neuralstyle.pictures.reading import read_picture
@@ -79,7 +79,7 @@ def test_a_photograph_is_no_picture_of_regions(folder, photograph):
 
 def given(inputs, recipe=RECIPES["neural-style"]):
     content = read_picture(inputs.content, keep_alpha=True)
-    return read_given(content, inputs, recipe, lambda line: None)
+    return given_for(content, read_shared(inputs, recipe, lambda line: None), recipe)
 
 
 def inputs(folder, styles=("style.png",), **more):

@@ -29,8 +29,9 @@ def threads_of(options: Namespace) -> int | None:
     """How many threads each process computes with: what was asked for, or the cores by the workers here."""
     if options.threads is not None or options.workers is None:
         return options.threads
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // options.workers)
+    from neuralstyle.graphs import Machine, thread_count
+
+    return max(1, thread_count(Machine()) // options.workers)
 
 
 @contextmanager
@@ -48,9 +49,10 @@ def opened_cluster(options: Namespace) -> "Iterator[Cluster | None]":
     # What Dask tells its log of lost connections this program says itself, in a line.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     from neuralstyle.cluster import cluster_at, local_cluster
+    from neuralstyle.graphs import Machine
 
     if options.workers is not None:
-        opened = local_cluster(options.workers, [] if _on_cpu(options) else _gpus())
+        opened = local_cluster(options.workers, [] if Machine(device=options.device).on_cpu else _gpus())
     else:
         opened = cluster_at(options.cluster)
     with opened as cluster:
@@ -58,10 +60,6 @@ def opened_cluster(options: Namespace) -> "Iterator[Cluster | None]":
             seen = f"; dashboard: {cluster.dashboard}" if cluster.dashboard else ""
             tell(f"{len(cluster.members)} workers at {cluster.address}{seen}")
         yield cluster
-
-
-def _on_cpu(options: Namespace) -> bool:
-    return options.device is not None and "cpu" in options.device.lower()
 
 
 def _gpus() -> list[str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from neuralstyle.cluster import ClusterLostError
 from neuralstyle.command.options import parser, respelled, spelled
+from neuralstyle.command.outputs import check_unfinished
 from neuralstyle.command.terminal import tell
-from neuralstyle.files import InputError, beside, check_writable, printable, replacing
+from neuralstyle.files import InputError, check_writable, printable, replacing, unfinished
 
 if TYPE_CHECKING:
     from neuralstyle.pictures.reading import Picture
@@ -78,24 +79,14 @@ def planned(options: Namespace) -> Plan:
     results = plan(Path(options.content), output)
     count = len(results)
     if options.resume:
-        results = missing_results(results, lambda line: _say(options, line), _is_unfinished)
+        results = missing_results(
+            results, lambda line: _say(options, line), lambda result: unfinished(result).exists()
+        )
     for result in results.values():
         check_output(result, options.overwrite or options.resume, options.bits, options.quality)
-        if _is_unfinished(result) and not (options.resume or options.overwrite):
-            raise InputError(
-                f"{_unfinished(result)}: is a run that was stopped; --resume goes on with it, "
-                "--overwrite starts afresh"
-            )
+        check_unfinished(unfinished(result), options)
     check_writable(output / TABLE)
     return Plan(results, count)
-
-
-def _unfinished(result: Path) -> Path:
-    return beside(result, ".unfinished")
-
-
-def _is_unfinished(result: Path) -> bool:
-    return _unfinished(result).exists()
 
 
 def stylize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from neuralstyle.files import InputError, beside, check_writable
+from neuralstyle.files import InputError, check_writable, unfinished
 from neuralstyle.recipes import Recipe, stages
 
 
@@ -61,7 +61,7 @@ def outputs_of(options: Namespace) -> Outputs:
         tables[progress[-1]] = history.plot_history
     return Outputs(
         picture,
-        beside(picture, ".unfinished"),
+        unfinished(picture),
         tables,
         Path(options.record) if options.record else None,
         Path(options.timelapse) if options.timelapse else None,
@@ -98,11 +98,7 @@ def check_outputs(outputs: Outputs, options: Namespace, inputs: Sequence[Path]) 
     resuming = goes_on(outputs, options)
     check_output(outputs.picture, options.overwrite or resuming, options.bits, options.quality)
     check_writable(outputs.unfinished)
-    if outputs.unfinished.exists() and not (options.overwrite or resuming):
-        raise InputError(
-            f"{outputs.unfinished}: is a run that was stopped; --resume goes on with it, "
-            "--overwrite starts afresh"
-        )
+    check_unfinished(outputs.unfinished, options)
     if resuming and outputs.film and outputs.film.exists() and not options.overwrite:
         raise InputError(f"{outputs.film}: shows the run up to its stop; name another film for the rest")
     for path in outputs.files[1:]:
@@ -124,6 +120,20 @@ def _check_names(files: Sequence[Path], inputs: Sequence[Path]) -> None:
         if name in read:
             raise InputError(f"{name}: is read by this run and would be overwritten; name another output")
         names.add(name)
+
+
+def check_unfinished(state: Path, options: Namespace) -> None:
+    """Make sure that the options say what becomes of a run that was stopped, if there is one.
+
+    Raises
+    ------
+    InputError
+        If they do not.
+    """
+    if state.exists() and not (options.resume or options.overwrite):
+        raise InputError(
+            f"{state}: is a run that was stopped; --resume goes on with it, --overwrite starts afresh"
+        )
 
 
 def check_resumed(outputs: Outputs, options: Namespace, written: Sequence[str] | None) -> None:

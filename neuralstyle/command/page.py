@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import os
 import threading
 from argparse import Namespace
 from collections.abc import Sequence
@@ -142,5 +141,4 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 
 def _paint(arguments: Sequence[str], watchers: Sequence, stop: threading.Event) -> int:
     """Do what a command line asks for, and show nothing of it on the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return paint([*arguments, "--quiet"], watchers, stop)

@@ -121,12 +121,34 @@ class Given:
     finish: Finish
 
 
-def read_given(content: Picture, inputs: Inputs, recipe: Recipe, tell: Callable[[str], None]) -> Given:
-    """Read the pictures of a run, but for the content picture, which is at hand.
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What the content pictures of a folder have in common.
+
+    Attributes
+    ----------
+    styles : list of Picture
+    places : list
+        Where each style is wanted.
+    regions : bool
+        Whether pictures of regions say so.
+    mask : ndarray or None
+        H×W, 0..1: where the photograph is painted.
+    mask_path : pathlib.Path or None
+    """
+
+    styles: list[Picture]
+    places: "list[_Place]"
+    regions: bool
+    mask: np.ndarray | None
+    mask_path: Path | None
+
+
+def read_shared(inputs: Inputs, recipe: Recipe, tell: Callable[[str], None]) -> Shared:
+    """Read the pictures of a run, but for the content picture.
 
     Parameters
     ----------
-    content : Picture
     inputs : Inputs
     recipe : Recipe
         As it was asked for.
@@ -140,13 +162,31 @@ def read_given(content: Picture, inputs: Inputs, recipe: Recipe, tell: Callable[
     """
     styles = [read_picture(path, tell) for path in inputs.styles]
     places = _regions(inputs, recipe) if inputs.regions else _whole_styles(inputs, recipe)
-    mask = None
-    if inputs.content_mask is not None:
-        mask = read_content_mask(inputs.content_mask)
-        places = _within(mask, places, recipe, content.pixels, inputs.content_mask)
-    if inputs.regions or mask is not None:
+    mask = None if inputs.content_mask is None else read_content_mask(inputs.content_mask)
+    return Shared(styles, places, bool(inputs.regions), mask, inputs.content_mask)
+
+
+def given_for(content: Picture, shared: Shared, recipe: Recipe) -> Given:
+    """What a run of one content picture is made from.
+
+    Parameters
+    ----------
+    content : Picture
+    shared : Shared
+    recipe : Recipe
+        As it was asked for.
+
+    Raises
+    ------
+    InputError
+        If its styles and masks do not go together.
+    """
+    styles, places, mask = shared.styles, shared.places, shared.mask
+    if mask is not None:
+        places = _within(mask, places, recipe, content.pixels, shared.mask_path)
+    if shared.regions or mask is not None:
         recipe = _placed(recipe, places)
-        check_styles(recipe, len(places), masked=bool(inputs.regions))
+        check_styles(recipe, len(places), masked=shared.regions)
     with quiet_import():
         from neuralstyle.preparation import Scene, Style
     scene = Scene(

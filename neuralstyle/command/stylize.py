@@ -25,7 +25,7 @@ from neuralstyle.command.outputs import (
     outputs_of,
 )
 from neuralstyle.command.request import RECORDED, Request, request_from
-from neuralstyle.command.terminal import quiet_import, tell
+from neuralstyle.command.terminal import costing_nothing_else, quiet_import, tell
 from neuralstyle.files import InputError, require
 from neuralstyle.free_memory import OVERRIDE
 from neuralstyle.recipes import check_styles, stages
@@ -108,11 +108,11 @@ def _stylize(request: Request, others: "Sequence[Watcher]", stop: threading.Even
     """Do what was asked for; the exit status: 0, or 130 where the run was stopped early."""
     outputs = _checked_outputs(request)
     network = _network(request)
-    from neuralstyle.command.scene import read_given
+    from neuralstyle.command.scene import given_for, read_shared
     from neuralstyle.pictures.reading import read_picture
 
     content = read_picture(request.inputs.content, tell, keep_alpha=True)
-    given = read_given(content, request.inputs, request.recipe, tell)
+    given = given_for(content, read_shared(request.inputs, request.recipe, tell), request.recipe)
     with ExitStack() as stack:
         prepared = _prepared(request, outputs, network, given, _machine(request.options, stack))
         return _write(prepared, _run(prepared, others, stop))
@@ -125,19 +125,16 @@ def _stylize_folder(options: Namespace, arguments: Sequence[str]) -> int:
     plan = folder.planned(options)
     request = request_from(options, arguments)
     network = _network(request)
-    from neuralstyle.pictures.reading import read_picture
+    from neuralstyle.command.scene import given_for, read_shared
 
-    for path in request.inputs.styles:  # read again for each picture; a bad one is to fail before any work
-        read_picture(path)
-    from neuralstyle.command.scene import read_given
-
+    shared = read_shared(request.inputs, request.recipe, tell)
     with ExitStack() as stack:
         machine = _machine(options, stack)
 
         def prepared(content: "Picture", result: Path) -> _Prepared:
             own = Namespace(**{**vars(options), "content": str(content.path), "output": str(result)})
             asked = request_from(own, arguments)
-            given = read_given(content, asked.inputs, asked.recipe, tell)
+            given = given_for(content, shared, asked.recipe)
             return _prepared(asked, _checked_outputs(asked), network, given, machine)
 
         if machine.cluster is not None:
@@ -314,10 +311,8 @@ def _entered(stack: ExitStack, watcher: "Watcher") -> "Watcher":
     watcher.__enter__()
 
     def close(*exception: object) -> None:
-        try:
+        with costing_nothing_else():
             watcher.__exit__(*exception)
-        except (InputError, OSError) as error:
-            tell(f"{error}; everything else is written")
 
     stack.push(close)
     return watcher
@@ -362,7 +357,5 @@ def _write(prepared: _Prepared, result: "Result") -> int:
 
 def _attempt(write: Callable, path: Path, value: object) -> None:
     """Write a file beside the picture; what goes wrong is told, and costs nothing else."""
-    try:
+    with costing_nothing_else():
         write(path, value)
-    except (InputError, OSError) as error:
-        tell(f"{error}; everything else is written")

@@ -17,6 +17,15 @@ def tell(line: str, program: str = "neuralstyle") -> None:
         print(f"{program}: {line}", file=sys.stderr)
 
 
+@contextmanager
+def costing_nothing_else() -> Iterator[None]:
+    """Write something beside the picture; what goes wrong is told, and costs nothing else."""
+    try:
+        yield
+    except (InputError, OSError) as error:
+        tell(f"{error}; everything else is written")
+
+
 def exit_status(action: Callable[[], int | None], program: str = "neuralstyle") -> int:
     """Do what a command is for, and say in one line why it could not be done.
 

@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neuralstyle.command.options import parser, spelled
-from neuralstyle.command.terminal import tell
-from neuralstyle.files import InputError, beside
+from neuralstyle.command.terminal import costing_nothing_else, tell
+from neuralstyle.files import InputError, unfinished
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Files beside the picture, which every variant would write again.
 _BESIDE = (
@@ -71,7 +75,7 @@ def render(
         given = [*arguments, *variant.arguments]
         chosen = parser().parse_args(given)
         chosen.vary = chosen.contact_sheet = None
-        stopped = beside(variant.output, ".unfinished").exists()
+        stopped = unfinished(variant.output).exists()
         chosen.resume = options.resume and stopped
         if options.resume and variant.output.exists() and not stopped:
             works.append(lambda: 0)
@@ -82,12 +86,13 @@ def render(
     if sheet:
         check_output(sheet, options.overwrite or options.resume)
     columns = len(_values(options.vary[-1])) if len(options.vary) > 1 else _COLUMNS
+    shown: list[tuple[str, np.ndarray]] = []
     for done, (variant, work) in enumerate(zip(variants, works, strict=True), start=1):
         if not options.quiet:
             tell(f"{variant.label} ({done} of {len(variants)}): {variant.output}")
         status = work()
         if sheet and variant.output.exists():
-            _write_sheet(sheet, variants[:done], columns)
+            _write_sheet(sheet, shown, variant, columns)
         if status:
             return status
     return 0
@@ -180,14 +185,12 @@ def _short(value: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", short).strip("-") or "value"
 
 
-def _write_sheet(sheet: Path, variants: Sequence[_Variant], columns: int) -> None:
-    """Write what there is so far; what goes wrong is told, and costs nothing else."""
-    from neuralstyle.pictures.contact_sheet import contact_sheet
+def _write_sheet(sheet: Path, shown: "list[tuple[str, np.ndarray]]", variant: _Variant, columns: int) -> None:
+    """Add a variant to those that are shown, and write the sheet with what there is so far."""
+    from neuralstyle.pictures.contact_sheet import contact_sheet, fitted
     from neuralstyle.pictures.reading import read_image
     from neuralstyle.pictures.writing import write_image
 
-    try:
-        pictures = [(variant.label, read_image(variant.output)) for variant in variants]
-        write_image(sheet, contact_sheet(pictures, columns))
-    except (InputError, OSError) as error:
-        tell(f"{error}; everything else is written")
+    with costing_nothing_else():
+        shown.append((variant.label, fitted(read_image(variant.output))))
+        write_image(sheet, contact_sheet(shown, columns))

@@ -13,7 +13,7 @@ from neuralstyle.loss.fallback import WholeThenTiledLoss
 from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
 from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.on_cluster import ClusteredLoss, is_one_tile, open_on_cluster
-from neuralstyle.loss.passes import TilePasses, ValueOfSums, shapes_of_sums
+from neuralstyle.loss.passes import TilePasses, ValueOfSums, as_floats, nothing_beside, shapes_of_sums
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import cut
@@ -115,7 +115,7 @@ class WholeLoss:
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; no gradient is computed."""
-        return _floats(self._session.run(self._losses, {self._picture: picture} | self._given))
+        return as_floats(self._session.run(self._losses, {self._picture: picture} | self._given))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """The losses of a picture and the derivative of the total with respect to its pixel values.
@@ -124,7 +124,7 @@ class WholeLoss:
         """
         feed = {self._picture: picture} | self._given
         losses, gradient = self._session.run([self._losses, self._gradient], feed)
-        return _floats(losses), gradient
+        return as_floats(losses), gradient
 
 
 class TiledLoss:
@@ -163,10 +163,7 @@ class TiledLoss:
         self.tile = machine.tile
         self._tiles = cut(network, targets.height, targets.width, targets.sizes, self.tile)
         self._targets = targets
-        self._beside = {
-            name: np.broadcast_to(np.float32(0), (targets.height, targets.width, channels))
-            for name, channels in objective.beside.items()
-        }
+        self._beside = nothing_beside(objective, targets.height, targets.width)
         masked = [style.masks is not None for style in targets.styles]
         self._passes = TilePasses(network, objective, targets.sizes, masked, machine)
         shapes = shapes_of_sums(objective, targets.sizes, masked)
@@ -208,10 +205,6 @@ class TiledLoss:
             region, own = picture[tile.region.slices], self._targets.own(tile, self._beside)
             gradient[tile.region.slices] += self._passes.gradient(tile, region, own, slopes)
         return losses, gradient
-
-
-def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
-    return {name: float(value) for name, value in losses.items()}
 
 
 def open_loss(
@@ -317,8 +310,8 @@ def loss_and_gradient(
     >>> photograph, painting = np.random.default_rng(0).uniform(0, 255, (2, 48, 64, 3))
     >>> objective = 5.0 * neuralstyle.content({"relu4_2": 1.0}) + 500.0 * neuralstyle.style({"relu1_1": 1.0})
     >>> losses, gradient = neuralstyle.loss_and_gradient(photograph, photograph, painting, objective)
-    >>> list(losses), gradient.shape
-    (['total', 'content', 'style'], (48, 64, 3))
+    >>> list(losses), losses["content"], gradient.shape
+    (['total', 'content', 'style'], 0.0, (48, 64, 3))
     """
     image, scene = as_image(image), scene_of(content, styles)
     if image.shape != scene.content.shape:

@@ -19,7 +19,7 @@ from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, check_threads, new_graph, open_session
 from neuralstyle.loss.memory import choose_style_tile, graph_bytes
 from neuralstyle.loss.objectives import Objective
-from neuralstyle.loss.passes import Sizes, TilePasses, ValueOfSums, shapes_of_sums
+from neuralstyle.loss.passes import Sizes, TilePasses, ValueOfSums, nothing_beside, shapes_of_sums
 from neuralstyle.loss.targets import Targets, measure
 from neuralstyle.loss.tiles import Own, Tile, TileInput, cut
 from neuralstyle.networks import Network
@@ -125,10 +125,7 @@ class ClusteredLoss:
         self.tile = machine.tile
         self._targets, self._content = targets, content
         self._tiles = cut(network, targets.height, targets.width, targets.sizes, self.tile)
-        self._beside = {
-            name: np.broadcast_to(np.float32(0), (targets.height, targets.width, channels))
-            for name, channels in objective.beside.items()
-        }
+        self._beside = nothing_beside(objective, targets.height, targets.width)
         masked = tuple(style.masks is not None for style in targets.styles)
         alone = replace(machine, cluster=None)
         self._blueprint = _Blueprint(network, objective, targets.sizes, masked, alone)

@@ -177,12 +177,12 @@ class ValueOfSums:
 
     def losses(self, sums: Mapping[str, np.ndarray]) -> dict[str, float]:
         """The losses: "total", and the objective's terms."""
-        return _floats(self._session.run(self._losses, self._feed(sums)))
+        return as_floats(self._session.run(self._losses, self._feed(sums)))
 
     def losses_and_slopes(self, sums: Mapping[str, np.ndarray]) -> tuple[dict[str, float], list[np.ndarray]]:
         """The same, and the derivative of the total with respect to each sum."""
         losses, slopes = self._session.run([self._losses, self._slopes], self._feed(sums))
-        return _floats(losses), slopes
+        return as_floats(losses), slopes
 
     def _feed(self, sums: Mapping[str, np.ndarray]) -> dict[tf.Tensor, np.ndarray]:
         return {self._sums[name]: value for name, value in sums.items()}
@@ -192,5 +192,14 @@ class ValueOfSums:
         self._session.close()
 
 
-def _floats(losses: dict[str, np.float32]) -> dict[str, float]:
+def nothing_beside(objective: Objective, height: int, width: int) -> dict[str, np.ndarray]:
+    """What an objective compares pixels with, as long as nothing is given: zeros that take no memory."""
+    zero = np.float32(0)
+    return {
+        name: np.broadcast_to(zero, (height, width, channels)) for name, channels in objective.beside.items()
+    }
+
+
+def as_floats(losses: dict[str, np.float32]) -> dict[str, float]:
+    """Losses as TensorFlow gives them, as Python's numbers."""
     return {name: float(value) for name, value in losses.items()}

@@ -14,6 +14,7 @@ from neuralstyle.loss.objectives import Objective, Piece, Sums, Term
 from neuralstyle.loss.targets import Targets
 from neuralstyle.loss.wasserstein import StyleSums, wasserstein
 from neuralstyle.networks.gram import gram_matrix, sum_and_gram
+from neuralstyle.validity import check_one_target
 
 
 def named(formulas: Mapping[str, object], name: str, what: str) -> object:
@@ -209,12 +210,7 @@ def _value(
             )
         styles = [(share, targets.styles[index]) for index, share in members]
         masks = styles[0][1].masks
-        if len(styles) > 1 and any(style.masks is not None for _, style in styles):
-            raise InputError(
-                "style_blending makes one target of several styles, which does not go with masks that say "
-                "where each is wanted; choose losses",
-                fields=("style_blending",),
-            )
+        check_one_target(len(styles), any(style.masks is not None for _, style in styles))
         index, own = members[0][0], normalized or masks is not None
         height, width, _ = targets.sizes[layer]
         picture = StyleSums(

@@ -195,8 +195,9 @@ def kernel_derivative(x: tf.Tensor, upstream: tf.Tensor, margin: int) -> tf.Tens
     count, part = results.parts(max(inputs, outputs))
 
     def one(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        spectrum = _spectrum(tiles(part(index)), inputs)
-        products = tf.matmul(_twice(_A), tf.reshape(upstream_tiles(part(index)), (TILE**2, -1)))
+        rows = part(index)
+        spectrum = _spectrum(tiles(rows), inputs)
+        products = tf.matmul(_twice(_A), tf.reshape(upstream_tiles(rows), (TILE**2, -1)))
         products = tf.reshape(products, (_SIDE**2, -1, outputs))
         return index + 1, total + tf.matmul(spectrum, products, transpose_a=True)
 

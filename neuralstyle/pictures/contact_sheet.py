@@ -30,7 +30,7 @@ def contact_sheet(pictures: Sequence[tuple[str, np.ndarray]], columns: int) -> n
         H×W×3, uint8, RGB.
     """
     columns = min(columns, len(pictures))
-    small = [(text, _fitted(picture)) for text, picture in pictures]
+    small = [(text, fitted(picture)) for text, picture in pictures]
     rows = [small[first : first + columns] for first in range(0, len(small), columns)]
     width = max(picture.shape[1] for _, picture in small) + SPACE
     heights = [max(picture.shape[0] for _, picture in row) + LINE + SPACE for row in rows]
@@ -47,7 +47,8 @@ def contact_sheet(pictures: Sequence[tuple[str, np.ndarray]], columns: int) -> n
     return np.asarray(sheet)
 
 
-def _fitted(picture: np.ndarray) -> np.ndarray:
+def fitted(picture: np.ndarray) -> np.ndarray:
+    """A picture as it stands on a sheet: H×W×3, uint8, its longer side at most 384 pixels."""
     height, width = picture.shape[:2]
     factor = min(1, LONGEST / max(height, width))
     picture = resize(picture, max(round(height * factor), 1), max(round(width * factor), 1))

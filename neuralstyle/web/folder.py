@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralstyle.files import InputError, beside, check_writable, replacing
+from neuralstyle.files import InputError, check_writable, replacing, unfinished
 
 #: The largest file that may be uploaded, in bytes, and the most pixels that a picture in it may have.
 LARGEST_FILE = 100 * 10**6
@@ -129,7 +129,7 @@ class Folder:
         number = 1
         while True:
             path = self.path / f"{stem}{f'-{number}' if number > 1 else ''}.png"
-            if not (path.exists() or beside(path, ".unfinished").exists() or self._settings(path).exists()):
+            if not (path.exists() or unfinished(path).exists() or self._settings(path).exists()):
                 return path
             number += 1
 

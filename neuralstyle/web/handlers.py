@@ -183,12 +183,11 @@ class Handlers:
             return ["", None, "", gr.update(interactive=False), gr.update(interactive=False)]
         settings = self.folder.settings(result)
         stopped = result in self.folder.unfinished()
-        again = ["--from-record", str(result), "--output", "again.png"]
-        arguments = again
         if settings:
-            arguments = form.arguments_of(
-                form.wish_from(settings), self.folder, result, self.program.settings
-            )
+            wish = form.wish_from(settings)
+            arguments = form.arguments_of(wish, self.folder, result, self.program.settings)
+        else:
+            arguments = ["--from-record", str(result), "--output", "again.png"]
         return [
             result.name,
             str(result),
