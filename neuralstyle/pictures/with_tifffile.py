@@ -47,6 +47,8 @@ def decode(data: bytes) -> Decoded:
     with _opened(io.BytesIO(data)) as (page, notes):
         plain = _kind(page) != "SEPARATED" and not page.extrasamples and page.sampleformat != FLOATING
         check_memory(page.imagelength, page.imagewidth, plain)
+        if not page.dataoffsets:  # Pillow's library would print that
+            raise ValueError("it is damaged: it does not say where its pixels are")
         # Pillow knows the rarer kinds, and cuts whatever is deeper down to 8 bits.
         if page.bitspersample >= 8 and _kind(page) in CHANNELS:
             decoded = _pixels(page)
