@@ -10,8 +10,11 @@ from made_film import make_film
 
 import neuralstyle
 from neuralstyle import InputError, Motion
+from neuralstyle.graphs import Machine
+from neuralstyle.loss.losses import open_loss
+from neuralstyle.loss.terms import objective_of
 from neuralstyle.optimizers import PreconditionedLBFGS
-from neuralstyle.preparation import Style
+from neuralstyle.preparation import Scene, Style, network_for, prepare
 from neuralstyle.recipes import RECIPES
 from neuralstyle.video.flow import flow_trust, warp
 from neuralstyle.video.flow_files import write_flow, write_trust
@@ -291,3 +294,29 @@ def test_a_motion_that_cannot_be_is_refused(changed, expected):
     with pytest.raises(InputError) as error:
         Motion(**changed)
     assert expected in str(error.value)
+
+
+def pull(name, network, content, painting):
+    """The gradient's norm of a recipe's loss, at a photograph with noise."""
+    recipe = replace(RECIPES[name], content_size=None, scales=(), scale_iterations=(), coarsest=None)
+    recipe = replace(recipe, start="content", noise_blend=0.0)
+    network = network_for(recipe, network, Machine())
+    scene = prepare(recipe, network, Scene(content, (Style(painting),)), 0).scene
+    noise = np.random.default_rng(0).normal(0, 8, content.shape).astype(np.float32)
+    with open_loss(network, objective_of(recipe, 1), scene, Machine()) as loss:
+        return np.linalg.norm(loss.losses_and_gradient(content + noise)[1])
+
+
+UNITS = ["gatys", "chollet", "keras", "tensorflow-tutorial", "fast-style-transfer", "style-transfer-pytorch"]
+
+
+def test_the_temporal_loss_is_as_heavy_in_every_recipes_units(shipped_network, photograph, made):
+    content, painting = photograph[:96, :128], made.frames[3].astype(np.float32)
+    published = RECIPES["artistic-videos"].motion.weight / pull(
+        "artistic-videos", shipped_network, content, painting
+    )
+    for name in UNITS:
+        recipe = RECIPES[name]
+        share = recipe.motion.weight / recipe.unit**2 / pull(name, shipped_network, content, painting)
+        assert 0.25 < share / published < 4, (name, share / published)
+        assert recipe.motion.pass_weight == recipe.motion.weight / 2
