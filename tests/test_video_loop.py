@@ -105,6 +105,26 @@ def test_a_frame_is_compared_with_the_warped_one_where_that_can_be_trusted(
     assert steps[2][0]["temporal"] == pytest.approx(expected, rel=1e-4)
 
 
+def test_what_the_camera_reveals_starts_in_the_colours_of_the_painted_frame(
+    tmp_path, made, small_network, flow_files
+):
+    recoloured = moving(revealed="recoloured", weight=0.0)
+    frames, _ = film_of(tmp_path / "a", made, small_network, flow_files, recipe=recoloured)
+    painted, content = np.float64(frames[0].picture).reshape(-1, 3), np.float64(made.frames[1]).reshape(-1, 3)
+    roots = [np.linalg.cholesky(np.cov(pixels.T)) for pixels in (painted, content)]
+    matched = (content - content.mean(0)) @ (roots[0] @ np.linalg.inv(roots[1])).T + painted.mean(0)
+    warped = warp(frames[0].picture, made.backward[1], outside=np.float32(np.nan))
+    outside = np.isnan(warped)
+    assert 0 < outside.mean() < 0.5
+    start = np.where(outside, np.clip(matched, 0, 255).reshape(warped.shape), warped)
+    published, _ = film_of(tmp_path / "b", made, small_network, flow_files, recipe=moving(weight=0.0))
+    # One step of each differs where the starts do, and is near its start there.
+    assert (
+        np.abs(frames[1].picture - start)[outside].mean()
+        < np.abs(published[1].picture - start)[outside].mean()
+    )
+
+
 def test_a_start_from_the_frame_before_as_it_is(tmp_path, made, small_network, flow_files):
     frames, steps = film_of(
         tmp_path / "work", made, small_network, flow_files, recipe=moving(start="previous")

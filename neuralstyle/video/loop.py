@@ -18,7 +18,7 @@ from neuralstyle.loss.terms import objective_of, temporal
 from neuralstyle.motion import Motion
 from neuralstyle.networks import Network
 from neuralstyle.optimizers import minimize
-from neuralstyle.pictures.colours import keep_colours, luminance
+from neuralstyle.pictures.colours import keep_colours, luminance, match_colours
 from neuralstyle.preparation import Scene, Style, network_for, prepare, starting_picture
 from neuralstyle.recipes import Recipe, stages
 from neuralstyle.runs.history import Step
@@ -241,9 +241,15 @@ class _Frames:
             start = content
         else:
             # Where nothing can be warped from there is NaN.
-            start = np.where(np.isnan(warped), content, warped)
+            start = np.where(np.isnan(warped), self._revealed(content, number - 1), warped)
         iterations = motion.iterations or max(1, self._stage.iterations // 2)
         return self._optimize(number, start, beside, iterations, cut=False)
+
+    def _revealed(self, content: np.ndarray, before: int) -> np.ndarray:
+        """What a frame starts from where the one before it shows nothing."""
+        if self._motion.revealed == "content":
+            return content
+        return match_colours(content, self._seen(np.float32(self._folder.finished(before, 0).picture)))
 
     def _improve(self, number: int, at: int, step: int) -> Rendered | None:
         """Make a frame anew from what it was in the last pass and its neighbour in this one."""

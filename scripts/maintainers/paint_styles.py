@@ -1,8 +1,9 @@
 """Paint two more style pictures: a mosaic of a sun over water, and a woodcut of waves.
 
-The mosaic is a Voronoi diagram whose points are spread evenly by Lloyd's method [1]_ and whose cells are stones of
-one colour each, with mortar where two cells meet. The woodcut is printed from two blocks, indigo and red: lines along
-the waves, as thick as the picture is dark there, as engravers have it. The same seed gives the same pictures.
+The mosaic is a Voronoi diagram whose points are spread evenly by Lloyd's method [1]_ and whose cells are
+stones of one colour each, with mortar where two cells meet. The woodcut is printed from two blocks, indigo
+and red: lines along the waves, as thick as the picture is dark there, as engravers have it. The same seed
+gives the same pictures.
 
     python scripts/maintainers/paint_styles.py
 
