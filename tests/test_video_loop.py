@@ -118,11 +118,9 @@ def test_what_the_camera_reveals_starts_in_the_colours_of_the_painted_frame(
     assert 0 < outside.mean() < 0.5
     start = np.where(outside, np.clip(matched, 0, 255).reshape(warped.shape), warped)
     published, _ = film_of(tmp_path / "b", made, small_network, flow_files, recipe=moving(weight=0.0))
-    # One step of each differs where the starts do, and is near its start there.
-    assert (
-        np.abs(frames[1].picture - start)[outside].mean()
-        < np.abs(published[1].picture - start)[outside].mean()
-    )
+    # A few iterations go a little way from where they start.
+    far, near = (np.abs(frame.picture - start)[outside].mean() for frame in (published[1], frames[1]))
+    assert near < far
 
 
 def test_a_start_from_the_frame_before_as_it_is(tmp_path, made, small_network, flow_files):
