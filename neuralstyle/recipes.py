@@ -222,11 +222,14 @@ RECIPES: dict[str, Recipe] = {
         style_weight=5000.0,
         tv_weight=30.0,
         pooling="average",
-        scales=(128, 256, 512),
+        content_size=512,
+        # The coarsest scale is as coarse whatever the size of the result, and strokes are as large in it.
+        coarsest=90,
+        growth=2.0,
         start="content",
         optimizer=PreconditionedLBFGS(),
         iterations=60,
-        scale_iterations=(80, 60, 40),
+        scale_iterations=(80, 60, 40, 30, 20),
     ),
     # jcjohnson's neural-style for films. Its Torch makes one evaluation a step and remembers 100 of them.
     "artistic-videos": Recipe(
@@ -264,14 +267,14 @@ def stages(recipe: Recipe) -> list[Recipe]:
 
 
 def _ladder(recipe: Recipe) -> tuple[int, ...]:
-    """The scales up to a recipe's size, each √2 times the one before; none where it has no coarsest.
+    """The scales up to a recipe's size, each so many times the one before; none where it has no coarsest.
 
-    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, gen_scales).
+    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, gen_scales), whose growth is √2.
     """
     if recipe.coarsest is None:
         return ()
     scales = [recipe.content_size]
-    while (scale := round(recipe.content_size / 2 ** (len(scales) / 2))) >= recipe.coarsest:
+    while (scale := round(recipe.content_size / recipe.growth ** len(scales))) >= recipe.coarsest:
         scales.append(scale)
     return tuple(reversed(scales))
 
