@@ -164,7 +164,8 @@ def run(
         Told of everything while the run goes on. One that fails is warned of and left out.
     resume : State, optional
         Go on from there instead of starting. The result is, bit for bit, that of the run that was never
-        stopped; with SciPy's L-BFGS the run goes on from its best picture, with nothing remembered.
+        stopped; with SciPy's L-BFGS the run goes on from its best picture, with nothing remembered. What
+        the optimiser remembered is taken over, not copied: the arrays change.
     stop : threading.Event, optional
         Once it is set, the run ends after the step that is being made, or between two sizes, with what
         there is so far.

@@ -56,7 +56,8 @@ def minimize(
     bounds : (float, float), optional
         Clip the picture to this range after each step.
     state : dict, optional
-        A state that was reported, to go on from; `first` is the iteration it was reported with. The run
+        A state that was reported, to go on from; `first` is the iteration it was reported with. Its arrays
+        are taken over, not copied: for a large picture they may be most of the memory. The run
         then gives the picture of one that never stopped, bit for bit, except with SciPy's L-BFGS, which
         goes on from the best picture with nothing remembered.
     first : int
