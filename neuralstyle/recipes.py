@@ -249,7 +249,7 @@ RECIPES: dict[str, Recipe] = {
 # With so few iterations a frame, only a heavy temporal loss keeps strokes where they are.
 RECIPES["painterly-film"] = replace(
     RECIPES["painterly"],
-    motion=replace(_as_firm(15_000.0), revealed="recoloured", iterations=30, tolerance=None),
+    motion=replace(_as_firm(15_000.0), revealed="recoloured", holding=100.0, iterations=30, tolerance=None),
 )
 
 

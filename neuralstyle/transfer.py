@@ -227,9 +227,9 @@ def run(
 
 
 class InUnits:
-    """A loss of pixel values 0..255, as a function of the range that a recipe is optimised in."""
+    """A loss of pixel values 0..255, as a function of what is optimised: the pixel values in some unit."""
 
-    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32) -> None:
+    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32 | np.ndarray) -> None:
         self._loss, self._unit = loss, unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
@@ -243,7 +243,7 @@ class InUnits:
 
     def _times_unit(self, array: np.ndarray) -> np.ndarray:
         # A large picture is not copied where there is nothing to change.
-        return array if self._unit == 1 else array * self._unit
+        return array if np.all(self._unit == 1) else array * self._unit
 
 
 def _averaged(average: np.ndarray | None, picture: np.ndarray, decay: float, before: int) -> np.ndarray:

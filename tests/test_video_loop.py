@@ -13,7 +13,7 @@ from neuralstyle import InputError, Motion
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import open_loss
 from neuralstyle.loss.terms import objective_of
-from neuralstyle.optimizers import PreconditionedLBFGS
+from neuralstyle.optimizers import GradientDescent, PreconditionedLBFGS
 from neuralstyle.preparation import Scene, Style, network_for, prepare
 from neuralstyle.recipes import RECIPES
 from neuralstyle.video.flow import flow_trust, warp
@@ -338,3 +338,40 @@ def test_the_temporal_loss_is_as_heavy_in_every_recipes_units(shipped_network, p
         share = recipe.motion.weight / recipe.unit**2 / pull(name, shipped_network, content, painting)
         assert 0.25 < share / published < 4, (name, share / published)
         assert recipe.motion.pass_weight == recipe.motion.weight / 2
+
+
+def test_a_step_moves_pixels_of_trust_a_hundredth_as_far(tmp_path, made, small_network, flow_files):
+    # Gradient descent on z makes of a step along the gradient g one along g / (1 + κ c).
+    recipe = moving(weight=0.0, iterations=1)
+    recipe = replace(recipe, optimizer=GradientDescent(2e-2), tv_weight=0.0)
+    held = replace(recipe, motion=replace(recipe.motion, holding=99.0))
+    (first, plain), _ = film_of(tmp_path / "a", made, small_network, flow_files, (1, 2), recipe)
+    (_, slow), _ = film_of(tmp_path / "b", made, small_network, flow_files, (1, 2), held)
+    warped, trust = expected_warp(made, first, 2)
+    outside = np.isnan(warp(first.picture, made.backward[1], outside=np.float32(np.nan)))
+    start = np.where(outside, made.frames[1], warped)
+    moved, held_back = (np.float64(frame.picture) - start for frame in (plain, slow))
+    assert np.abs(moved[trust == 1]).mean() > 5
+    assert np.abs(held_back[trust == 1]).max() < 0.01 * np.abs(moved[trust == 1]).max() + 1
+    np.testing.assert_array_equal(plain.picture[trust == 0], slow.picture[trust == 0])
+
+
+def test_larger_parts_that_cannot_be_trusted_start_anew_in_the_painted_frames_colours(
+    tmp_path, made, small_network
+):
+    folder = filled(tmp_path / "work", made)
+    recipe = moving(revealed="recoloured", weight=0.0, iterations=1)
+    recipe = replace(recipe, optimizer=GradientDescent(1e-9))  # which stays where it starts
+    trust = np.ones(SIZE, np.float32)
+    trust[10:30, 20:40] = 0
+    trust[40, 50] = 0  # a speck
+    for i, j in ((1, 2), (2, 1)):
+        write_flow(tmp_path / f"flow_{i}_{j}.flo", np.zeros((*SIZE, 2), np.float32))
+        write_trust(tmp_path / f"trust_{i}_{j}.pgm", trust)
+    pattern = str(tmp_path / "flow_{i}_{j}.flo")
+    flows = FlowFiles(pattern, pattern, str(tmp_path / "trust_{i}_{j}.pgm"), SIZE)
+    first, second = run_film(job_of(made, small_network, (1, 2), recipe), folder, flows)
+    changed = np.abs(np.float64(second.picture) - first.picture).max(-1) > 1
+    assert changed[12:28, 22:38].mean() > 0.9
+    changed[10:30, 20:40] = False
+    assert not changed.any()
