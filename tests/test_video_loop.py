@@ -343,7 +343,7 @@ def test_the_temporal_loss_is_as_heavy_in_every_recipes_units(shipped_network, p
 def test_a_step_moves_pixels_of_trust_a_hundredth_as_far(tmp_path, made, small_network, flow_files):
     # Gradient descent on z makes of a step along the gradient g one along g / (1 + κ c).
     recipe = moving(weight=0.0, iterations=1)
-    recipe = replace(recipe, optimizer=GradientDescent(4e-3), tv_weight=0.0)
+    recipe = replace(recipe, optimizer=GradientDescent(2e-3), tv_weight=0.0)
     held = replace(recipe, motion=replace(recipe.motion, holding=99.0))
     (first, plain), _ = film_of(tmp_path / "a", made, small_network, flow_files, (1, 2), recipe)
     (_, slow), _ = film_of(tmp_path / "b", made, small_network, flow_files, (1, 2), held)
@@ -351,8 +351,9 @@ def test_a_step_moves_pixels_of_trust_a_hundredth_as_far(tmp_path, made, small_n
     outside = np.isnan(warp(first.picture, made.backward[1], outside=np.float32(np.nan)))
     start = np.where(outside, made.frames[1], warped)
     moved, held_back = (np.float64(frame.picture) - start for frame in (plain, slow))
-    assert np.abs(moved[trust == 1]).max() > 20
-    assert np.abs(held_back[trust == 1]).max() < 0.01 * np.abs(moved[trust == 1]).max() + 1
+    # Rounding to whole levels leaves a quarter of a level.
+    far, near = (np.abs(change[trust == 1]).mean() for change in (moved, held_back))
+    assert far > 1.5 and near < 0.01 * far + 0.3
     np.testing.assert_array_equal(plain.picture[trust == 0], slow.picture[trust == 0])
 
 
