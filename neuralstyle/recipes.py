@@ -213,23 +213,32 @@ RECIPES: dict[str, Recipe] = {
         average_decay=0.99,
         motion=_as_firm(1.5),
     ),
-    # Nobody else's: what looked best in a given time. The objective is neural-style's with more style and
-    # less smoothing; average pooling keeps colours calmer, L-BFGS from coarse to fine gives large strokes.
+    # Nobody else's: what looked best in a given time. The objective is style-transfer-pytorch's with a third
+    # of its weight of content, and L-BFGS needs a tenth of its iterations.
     "painterly": Recipe(
         source="this project",
         content_layers={"relu4_2": 1.0},
-        style_layers=layer_weights(FIVE),
-        style_weight=5000.0,
-        tv_weight=30.0,
-        pooling="average",
+        style_layers=layer_weights(FIVE, 1 / 4),
+        style_formula="wasserstein",
+        tv_formula="nine-point",
+        content_weight=0.005,
+        style_weight=1.0,
+        tv_weight=2.0,
+        padding="VALID",
+        border="replicated",
+        activation_unit=57.6,
+        unit=255.0,
+        clip=True,
         content_size=512,
         # The coarsest scale is as coarse whatever the size of the result, and strokes are as large in it.
         coarsest=90,
         growth=2.0,
+        style_fit="area",
+        resampling="bicubic",
         start="content",
         optimizer=PreconditionedLBFGS(),
         iterations=60,
-        scale_iterations=(80, 60, 40, 30, 20),
+        scale_iterations=(60, 50, 30, 25, 20),
     ),
     # jcjohnson's neural-style for films. Its Torch makes one evaluation a step and remembers 100 of them.
     "artistic-videos": Recipe(
@@ -249,7 +258,7 @@ RECIPES: dict[str, Recipe] = {
 # With so few iterations a frame, only a heavy temporal loss keeps strokes where they are.
 RECIPES["painterly-film"] = replace(
     RECIPES["painterly"],
-    motion=replace(_as_firm(15_000.0), revealed="recoloured", holding=100.0, iterations=30, tolerance=None),
+    motion=replace(_as_firm(80.0), revealed="recoloured", holding=100.0, iterations=30, tolerance=None),
 )
 
 

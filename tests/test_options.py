@@ -171,7 +171,7 @@ def test_a_width_scales_every_size_of_a_recipe_that_names_them():
 def test_painterly_begins_as_coarsely_whatever_the_size_of_the_result(width, sizes):
     found = stages(recipe("--recipe", "painterly", "--width", str(width)))
     assert [stage.content_size for stage in found] == sizes
-    assert [stage.iterations for stage in found] == [80, 60, 40, 30, 20][: len(sizes)]
+    assert [stage.iterations for stage in found] == [60, 50, 30, 25, 20][: len(sizes)]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_other_scales_than_the_recipes_have_the_same_iterations_each():
 
 def test_scales_that_are_named_have_the_iterations_of_the_ladder_in_their_place():
     found = recipe("--recipe", "painterly", "--scales", "100", "200", "400")
-    assert (found.scales, found.scale_iterations, found.coarsest) == ((100, 200, 400), (80, 60, 40), None)
+    assert (found.scales, found.scale_iterations, found.coarsest) == ((100, 200, 400), (60, 50, 30), None)
 
 
 @pytest.mark.parametrize("flag, field", [("clip", "clip"), ("keep-best", "keep_best")])
