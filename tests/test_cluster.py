@@ -21,7 +21,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from neuralstyle import RECIPES, transfer
-from neuralstyle.cluster import ClusterLostError, ClusterRun, Kept, Piece, cluster_at
+from neuralstyle.cluster import ClusterLostError, ClusterRun, Kept, Piece, cluster_at, in_order
 from neuralstyle.command import main as cli
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, thread_count
@@ -258,6 +258,21 @@ def test_a_worker_keeps_what_it_was_sent_and_is_sent_it_again_where_it_is_gone(w
     run.close()  # the worker has let it go, and the client does not know
     assert list(run.map(pieces(1))) == [(0, 33)]
     assert len(sent) == 3
+
+
+def test_pieces_are_taken_as_they_are_needed_and_give_their_outcomes_in_order(workers):
+    cluster = workers(2)
+    taken, done = [], []
+
+    def pieces():
+        for number in range(60):
+            taken.append(number)
+            assert len(taken) - len(done) <= 4 * len(cluster.members) + 1  # one has just been handed over
+            yield doubled(number)
+
+    for outcome in in_order(ClusterRun(cluster).map(pieces(), ahead=4)):
+        done.append(outcome)
+    assert done == [2 * number for number in range(60)]
 
 
 def test_bad_input_that_work_raises_is_its_outcome(workers):
