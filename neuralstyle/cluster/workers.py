@@ -80,7 +80,7 @@ class Cluster:
         self._finished: SimpleQueue[Future] = SimpleQueue()
         self._introducing: dict[str, Future] = {}
         self._left_out: dict[str, str] = {}
-        self._needed, self._looked = 0.0, 0.0
+        self._needed, self._needed_by, self._looked = 0.0, "", 0.0
         self._alone = time.monotonic()
 
     @property
@@ -117,15 +117,21 @@ class Cluster:
         if not self.members:
             raise InputError(f"{self.address}: no worker can take part{self._reason()}")
 
-    def require(self, free: float) -> None:
+    def require(self, free: float, what: str = "a tile") -> None:
         """Leave out the workers that have not so many bytes free, now and later.
+
+        Parameters
+        ----------
+        free : float
+        what : str
+            What takes so many, in words.
 
         Raises
         ------
         InputError
             If none has.
         """
-        self._needed = free
+        self._needed, self._needed_by = free, what
         for address, member in list(self.members.items()):
             self._check_room(address, member)
         if not self.members:
@@ -208,9 +214,9 @@ class Cluster:
     def _check_room(self, address: str, member: Member) -> bool:
         if member.free >= self._needed:
             return True
+        free, needed = member.free / 1e9, self._needed / 1e9
         self.leave_out(
-            address,
-            f"has {member.free / 1e9:.1f} GB free for itself, and a tile takes {self._needed / 1e9:.1f}",
+            address, f"has {free:.1f} GB free for itself, and {self._needed_by} takes {needed:.1f}"
         )
         return False
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from neuralstyle.feedforward.pictures import Render
 from neuralstyle.files import InputError
+from neuralstyle.free_memory import free_bytes
 from neuralstyle.pictures.sizes import check_size, fitted_size, resize
 
 #: What the program and TensorFlow take beside the picture, most of it before the first picture is read.
@@ -69,16 +70,17 @@ class Sizing:
     def _strokes(self, height: int, width: int) -> tuple[int, int]:
         return tuple(max(16, round(side / self.stroke_scale)) for side in (height, width))
 
-    def _check(self, height: int, width: int) -> None:
-        from neuralstyle.loss.memory import free_bytes
-
+    def needed(self, height: int, width: int) -> int:
+        """What rendering a picture takes, in bytes; 0 where nobody knows."""
         if self.bytes_per_pixel is None:
-            return
+            return 0
         at_once = height * width
         if self.tile:
             at_once = min(height, self.tile + 2 * HALO) * min(width, self.tile + 2 * HALO)
-        needed = FIXED_BYTES + self.bytes_per_pixel * at_once + _PICTURE_BYTES * height * width
-        free = free_bytes()
+        return FIXED_BYTES + self.bytes_per_pixel * at_once + _PICTURE_BYTES * height * width
+
+    def _check(self, height: int, width: int) -> None:
+        needed, free = self.needed(height, width), free_bytes()
         if needed > free:
             raise InputError(
                 f"{width}×{height} pixels would take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "

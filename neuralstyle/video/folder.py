@@ -156,3 +156,8 @@ def hash_frames(frames: Frames) -> str:
     """SHA-256 of a film's file, or of those of its pictures, in hexadecimal."""
     paths: Sequence[Path] = frames.pictures or (frames.source,)
     return hashlib.sha256("".join(map(hash_file, paths)).encode()).hexdigest()
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there are finished frames in a folder that a film is made in, by a recipe or by a network."""
+    return any(folder.glob("frame_*.png")) or any(folder.glob("pass_*"))
