@@ -450,6 +450,60 @@ def test_local_workers_listen_on_this_machine_only_and_make_a_folder_as_this_pro
     assert len((folder / "there" / "losses.csv").read_text().splitlines()) == 3
 
 
+# --- networks that render in one pass ---------------------------------------------------------------
+
+
+def test_a_folder_by_a_network_is_rendered_at_workers_as_in_this_process(folder, workers, capsys):
+    cluster = workers(2)
+    (folder / "photos" / "c.png").write_bytes(b"no picture")
+    run = ["--content", "photos", "--transform", "--threads", str(THREADS), "--preserve-colors", "--output"]
+    assert cli.main([*run, "here"]) == 0
+    capsys.readouterr()
+    assert cli.main([*run, "there", "--cluster", cluster.address]) == 0
+    printed = capsys.readouterr().err
+    assert "c.png" in printed and "2 workers" in printed
+    assert sorted(os.listdir("there")) == ["a.png", "b.png"]
+    for name in ("a.png", "b.png"):
+        np.testing.assert_array_equal(iio.imread(f"here/{name}"), iio.imread(f"there/{name}"))
+
+
+@pytest.mark.parametrize("kind", [["--transform"], ["--any-style", "--style", "painting.png"]])
+def test_a_film_by_a_network_is_rendered_at_workers_as_in_this_process(folder, workers, photograph, kind):
+    for number in range(12):
+        iio.imwrite(f"frame_{number}.png", photograph[100:133, number : 45 + number].astype(np.uint8))
+    run = ["video", "frame_%d.png", *kind, "--threads", str(THREADS), "--quiet", "--output"]
+    assert cli.main([*run, "here_%d.png"]) == 0
+    assert cli.main([*run, "there_%d.png", "--cluster", workers(2).address]) == 0
+    for number in range(12):
+        np.testing.assert_array_equal(iio.imread(f"here_{number}.png"), iio.imread(f"there_{number}.png"))
+
+
+def test_a_worker_that_is_killed_during_a_film_changes_nothing(folder, shared, workers, photograph, capsys):
+    for number in range(30):
+        iio.imwrite(f"frame_{number:02}.png", photograph[100:164, number : 91 + number].astype(np.uint8))
+    run = ["video", "frame_%02d.png", "--transform", "--threads", str(THREADS), "--output"]
+    assert cli.main([*run, "here_%d.png"]) == 0
+    address = workers(2).address
+    alive = [process for process in shared.workers if process.poll() is None]
+
+    def kill():
+        while not (folder / "there_3.png").exists():
+            time.sleep(0.005)
+        alive[-1].kill()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    assert cli.main([*run, "there_%d.png", "--cluster", address, "--keep-frames", "kept"]) == 0
+    killing.join()
+    alive[-1].wait()
+    assert "is lost; the others go on without it" in capsys.readouterr().err
+    for number in range(30):
+        np.testing.assert_array_equal(iio.imread(f"here_{number}.png"), iio.imread(f"there_{number}.png"))
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
 def test_a_run_whose_scheduler_is_lost_goes_on_without_a_cluster(folder, dask, capsys, monkeypatch):
     monkeypatch.setattr("neuralstyle.command.stylize._SECONDS_BETWEEN_SAVES", 0)
     monkeypatch.setattr("neuralstyle.runs.saving.PATIENCE", 0)
@@ -478,7 +532,10 @@ def test_a_run_whose_scheduler_is_lost_goes_on_without_a_cluster(folder, dask, c
     ("options", "expected"),
     [
         (["--workers", "0"], "--workers is 0"),
-        (["--workers", "2", "--any-style"], "--workers does not go with --any-style"),
+        (
+            ["--workers", "2", "--any-style"],
+            "--workers goes with a folder of pictures; one picture is rendered",
+        ),
         (["--workers", "1", "--tile", "none", "--width", "2000"], "--tile none takes the picture whole"),
     ],
 )

@@ -71,25 +71,36 @@ def test_sound_and_a_single_frame_survive(folder):
     assert (len(found.numbers), found.sound.kind) == (1, "aac")
 
 
-def test_killed_it_goes_on_to_the_same_frames(folder):
-    line = ["film.mp4", "--style", "style.png", *FAST, "--iterations", "2", "100", "--output"]
-    program = "from neuralstyle.command.main import main; import sys; sys.exit(main(sys.argv[1:]))"
-    killed = subprocess.Popen([sys.executable, "-c", program, "video", *line, "out_%d.png"])
-    deadline = time.monotonic() + 300
-    while not list(folder.glob(".out*/frame_000001.png")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    (kept,) = folder.glob(".out*")
-    assert 1 <= len(list(kept.glob("frame_*"))) < 3 and not list(folder.glob("out_*"))
-    assert run(*line, "out_%d.png") == 2  # neither --resume nor --overwrite
-    os.link(kept / "frame_000001.png", "first.png")
-    assert run(*line, "out_%d.png", "--resume") == 0
-    assert run(*line, "whole_%d.png", "--keep-frames", "kept") == 0
-    for number in (1, 2, 3):
-        np.testing.assert_array_equal(iio.imread(f"out_{number}.png"), iio.imread(f"whole_{number}.png"))
-    np.testing.assert_array_equal(iio.imread("first.png"), iio.imread("out_1.png"))
-    assert len(list((folder / "kept").glob("frame_*.png"))) == 3
+#: Where a film by a recipe is killed, in the order in which it gets there.
+MOMENTS = {
+    "flow": "rename .*film-.*forward_",
+    "first frame": "iteration 1 2 ",
+    "between two frames": "rename .*frame_000001.png",
+    "in a frame": "iteration 2 2 ",
+    "encoding": "start .*libx264",
+}
+
+
+@pytest.fixture
+def whole(folder):
+    """The frames of a film that nobody killed."""
+    line = ["film.mp4", "--style", "style.png", *FAST, "--output", "whole.mp4", "--keep-frames", "whole"]
+    assert run(*line) == 0
+    return [iio.imread(f"whole/frame_{number:06}.png") for number in (1, 2, 3)]
+
+
+def test_killed_at_five_moments_it_goes_on_to_the_same_frames(folder, whole):
+    line = ["film.mp4", "--style", "style.png", *FAST, "--output", "out.mp4", "--keep-frames", "kept"]
+    for moment in MOMENTS.values():
+        run_and_kill(["video", *line, "--resume"], moment)
+        assert not list(folder.glob("out*"))
+    before = os.stat("kept/frame_000003.png").st_mtime_ns
+    assert run(*line) == 2  # neither --resume nor --overwrite
+    assert run(*line, "--resume") == 0
+    for number, expected in enumerate(whole, start=1):
+        np.testing.assert_array_equal(iio.imread(f"kept/frame_{number:06}.png"), expected)
+    assert os.stat("kept/frame_000003.png").st_mtime_ns == before
+    assert (folder / "out.mp4").read_bytes() == (folder / "whole.mp4").read_bytes()
 
 
 def test_settings_that_differ_are_named(folder, capsys):
