@@ -328,6 +328,19 @@ def test_a_worker_without_room_is_left_out(workers):
         cluster.require(1e18)
 
 
+def test_masks_count_in_what_a_tile_takes(workers, small_network, pictures):
+    cluster = workers(1)
+    needed = []
+    for kind in ("neural-style", "two styles with masks"):
+        scene, recipe = scene_and_recipe(pictures, kind)
+        machine = Machine(threads=THREADS, tile=32, cluster=cluster)
+        with open_loss(small_network, objective_of(recipe, len(scene.styles)), scene, machine):
+            needed.append(cluster._needed)
+    # The largest of the regions is the whole picture, and each mask keeps an array of a style layer's size.
+    sizes = small_network.sizes(*pictures[1].shape[:2], RECIPES["neural-style"].style_layers)
+    assert needed[1] - needed[0] == 2 * 4 * sum(np.prod(size) for size in sizes.values())
+
+
 # --- who may take part ------------------------------------------------------------------------------
 
 
@@ -534,7 +547,7 @@ def test_a_run_whose_scheduler_is_lost_goes_on_without_a_cluster(folder, dask, c
         (["--workers", "0"], "--workers is 0"),
         (
             ["--workers", "2", "--any-style"],
-            "--workers goes with a folder of pictures; one picture is rendered",
+            "--workers goes with a folder of pictures",
         ),
         (["--workers", "1", "--tile", "none", "--width", "2000"], "--tile none takes the picture whole"),
     ],
