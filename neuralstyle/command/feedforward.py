@@ -56,6 +56,9 @@ RECORDED: dict[str, tuple[type, ...]] = {
     "device": (str,),
 }
 
+#: Options that want one style here and another there.
+_PLACES = ("masks", "style_masks", "regions")
+
 #: The options that go with all of them.
 TAKEN = (
     *(
@@ -107,7 +110,8 @@ def network_kind(options: Namespace) -> str | None:
         taken.add("tile")
     for name, default in vars(parser().parse_args([])).items():
         if name not in taken and getattr(options, name) != default:
-            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}")
+            why = "; a network paints the whole picture alike, a recipe by places" if name in _PLACES else ""
+            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}{why}")
     return kind
 
 
