@@ -81,7 +81,7 @@ class WorkFolder:
 
     def forget_finished(self) -> None:
         """Remove the finished frames, of whatever run, and their record."""
-        for path in self.path.glob("frame_*.png"):
+        for path in (*self.path.glob("frame_*.png"), *self.path.glob("exact_*.npy")):  # a network's, the latter
             path.unlink()
         for folder in self.path.glob("pass_*"):
             shutil.rmtree(folder)
