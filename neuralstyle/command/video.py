@@ -238,7 +238,13 @@ def _work_folder(request: _Request) -> "WorkFolder":
     folder = WorkFolder(request.folder, source)
     record = _record(request, digest)
     if options.resume and is_begun(folder.path):
-        found = difference(read_record(folder.record), record, ("threads", "device", "tile"))
+        try:
+            before = read_record(folder.record)
+        except InputError as error:
+            raise InputError(
+                f"{folder.path}: does not say by which recipe it was begun; say --overwrite"
+            ) from error
+        found = difference(before, record, ("threads", "device", "tile"))
         if found:
             raise InputError(
                 f"{folder.path}: was begun with {found}; give the same options, or say --overwrite"

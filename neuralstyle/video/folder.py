@@ -81,8 +81,9 @@ class WorkFolder:
 
     def forget_finished(self) -> None:
         """Remove the finished frames, of whatever run, and their record."""
-        for path in (*self.path.glob("frame_*.png"), *self.path.glob("exact_*.npy")):  # a network's, the latter
-            path.unlink()
+        for kind in ("frame_*.png", "exact_*.npy"):  # of a network's film, the latter
+            for path in self.path.glob(kind):
+                path.unlink()
         for folder in self.path.glob("pass_*"):
             shutil.rmtree(folder)
         self.record.unlink(missing_ok=True)

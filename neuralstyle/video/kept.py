@@ -56,6 +56,8 @@ class KeptFrames:
             raise InputError(
                 f"{self._path}: does not say what its frames were made by; say --overwrite"
             ) from None
+        if "recipe" in before:
+            raise InputError(f"{self._path}: was begun by a recipe; name another folder, or say --overwrite")
         differing = [name for name in sorted(names) if before.get(name) != made_by.get(name)]
         if differing:
             raise InputError(
