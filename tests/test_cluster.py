@@ -475,6 +475,8 @@ def test_a_folder_by_a_network_is_rendered_at_workers_as_in_this_process(folder,
     assert cli.main([*run, "there", "--cluster", cluster.address]) == 0
     printed = capsys.readouterr().err
     assert "c.png" in printed and "2 workers" in printed
+    assert cli.main([*run, "large", "--width", "60000", "--cluster", cluster.address]) == 2
+    assert "a.png: 60000×48000 pixels would take" in capsys.readouterr().err
     assert sorted(os.listdir("there")) == ["a.png", "b.png"]
     for name in ("a.png", "b.png"):
         np.testing.assert_array_equal(iio.imread(f"here/{name}"), iio.imread(f"there/{name}"))

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -216,10 +216,15 @@ def _on_workers(options: Namespace, rendering: "Rendering", cluster: "Cluster") 
     from neuralstyle.command.progress import frames_bar
     from neuralstyle.feedforward.on_cluster import render_all
 
+    # Each has a share of what is free on its machine, and any of them may get the largest picture.
+    free = min(member.free for member in cluster.members.values())
+    treatment = replace(rendering.treat, sizing=replace(rendering.treat.sizing, free=free))
+    shared = replace(rendering, treat=treatment)
+
     def on_workers(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray | InputError]:
         with frames_bar(options, None, "picture") as bar:
             cluster.on_progress = lambda done, count, workers: bar.set_postfix_str(f"{workers} workers")
-            for outcome in render_all(rendering, cluster, pictures):
+            for outcome in render_all(shared, cluster, pictures):
                 bar.update()
                 yield outcome
 

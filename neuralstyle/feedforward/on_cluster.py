@@ -10,9 +10,9 @@ from neuralstyle.feedforward.rendering import Rendering
 from neuralstyle.files import InputError
 from neuralstyle.graphs import check_threads
 
-#: How many pictures for each worker are in memory: one that it renders, one that waits there, and two that
-#: wait here, be it to be sent or for one before them.
-_AHEAD = 4
+#: How many frames for each worker are in memory: one that it renders, one that waits there, and two that wait
+#: here, be it to be sent or for one before them. Of pictures, which may be large: one there, and one here.
+_FRAMES_AHEAD, _PICTURES_AHEAD = 4, 2
 
 
 class _Opened:
@@ -42,9 +42,10 @@ def render_all(
     rendering : Rendering
     cluster : Cluster
     pictures : iterable of ndarray
-        H×W×3, float32, 0..255. Taken as they are needed, four for each worker at a time.
+        H×W×3, float32, 0..255. Taken as they are needed, two for each worker at a time.
     alike : bool
-        Whether they take equally long, so that a worker that does not answer can be told from a slow one.
+        Whether they are of one size, as frames are: then four are taken, and a worker that hangs can be told
+        from one that has much to do.
 
     Yields
     ------
@@ -63,6 +64,6 @@ def render_all(
 
     run = ClusterRun(cluster, hanging=alike)
     try:
-        yield from in_order(run.map(map(piece, pictures), _AHEAD))
+        yield from in_order(run.map(map(piece, pictures), _FRAMES_AHEAD if alike else _PICTURES_AHEAD))
     finally:
         run.close()

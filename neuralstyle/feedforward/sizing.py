@@ -37,6 +37,8 @@ class Sizing:
         What rendering takes; None where nobody knows.
     tile : int or None
         The size of tiles to render in; None: whole.
+    free : float or None
+        How many bytes there are; None: what the system has free when a picture is rendered.
     """
 
     rule: str | None = None
@@ -44,6 +46,7 @@ class Sizing:
     stroke_scale: float = 1.0
     bytes_per_pixel: int | None = None
     tile: int | None = None
+    free: float | None = None
 
     def content(self, picture: np.ndarray) -> np.ndarray:
         """A picture at the size that its result is to have.
@@ -80,7 +83,8 @@ class Sizing:
         return FIXED_BYTES + self.bytes_per_pixel * at_once + _PICTURE_BYTES * height * width
 
     def _check(self, height: int, width: int) -> None:
-        needed, free = self.needed(height, width), free_bytes()
+        needed = self.needed(height, width)
+        free = free_bytes() if self.free is None else self.free
         if needed > free:
             raise InputError(
                 f"{width}×{height} pixels would take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
