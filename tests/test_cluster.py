@@ -275,6 +275,29 @@ def test_pieces_are_taken_as_they_are_needed_and_give_their_outcomes_in_order(wo
     assert done == [2 * number for number in range(60)]
 
 
+def test_what_was_sent_is_kept_neither_here_nor_by_the_scheduler(shared, workers):
+    cluster = workers(2)
+
+    def pieces(count):
+        for number in range(count):
+            pixels = np.full(230_000, number, np.float32)  # just less than a megabyte
+            yield Piece(work, (), lambda pixels=pixels: (pixels,))
+
+    def work(pixels):
+        return pixels[0]
+
+    def used():
+        return [
+            process.memory_info().rss for process in (psutil.Process(), psutil.Process(shared.scheduler.pid))
+        ]
+
+    list(ClusterRun(cluster).map(pieces(10), ahead=2))
+    before = used()
+    list(ClusterRun(cluster).map(pieces(120), ahead=2))
+    growth = [now - then for now, then in zip(used(), before, strict=True)]
+    assert max(growth) < 120 * 0.92e6 / 3, growth
+
+
 def test_bad_input_that_work_raises_is_its_outcome(workers):
     def refuse():
         raise InputError("too small")

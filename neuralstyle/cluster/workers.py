@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class Cluster:
         self._left_out: dict[str, str] = {}
         self._needed, self._needed_by, self._looked = 0.0, "", 0.0
         self._alone = time.monotonic()
+        with suppress(AttributeError):  # as in `_keep_no_messages`
+            client.scheduler_comm.recent_message_log = deque(maxlen=0)
 
     @property
     def address(self) -> str:
@@ -209,7 +212,24 @@ class Cluster:
         )
         member = Member(introduction.free / neighbours, seen["last_seen"], time.monotonic())
         if self._check_room(address, member):
+            self._keep_no_messages()
             self.members[address] = member
+
+    def _keep_no_messages(self) -> None:
+        """Have the scheduler not keep what it sends to workers.
+
+        For debugging, Dask keeps the last thousand messages to each that are smaller than a megabyte: here
+        pixels, up to a gigabyte of them.
+        """
+
+        def forget(dask_scheduler: object) -> None:
+            from collections import deque
+
+            for comm in dask_scheduler.stream_comms.values():
+                comm.recent_message_log = deque(maxlen=0)
+
+        with suppress(Exception):  # where it runs no functions, it keeps them
+            self._client.sync(self._client._run_on_scheduler, forget, callback_timeout=_SECONDS_TO_ANSWER)
 
     def _check_room(self, address: str, member: Member) -> bool:
         if member.free >= self._needed:
