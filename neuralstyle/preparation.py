@@ -11,6 +11,7 @@ from neuralstyle.graphs import Machine
 from neuralstyle.networks import Network
 from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
+from neuralstyle.pictures.cut_outs import as_cut_out
 from neuralstyle.pictures.reading import AnyPicture, as_image, as_mask
 from neuralstyle.pictures.sizes import SMALLEST_SIDE, fitted_size, resize
 from neuralstyle.recipes import Recipe, check_styles, shares, stages
@@ -47,10 +48,13 @@ class Scene:
         H×W×3, float32, RGB, 0..255.
     styles : tuple of Style
         Each with a picture like `content`.
+    alpha : ndarray or None
+        H×W, 0..1: how transparent the content is, and the result will be.
     """
 
     content: np.ndarray
     styles: tuple[Style, ...]
+    alpha: np.ndarray | None = None
 
 
 def scene_of(content: AnyPicture, styles: AnyPicture | Style | Sequence[AnyPicture | Style]) -> Scene:
@@ -71,9 +75,9 @@ def scene_of(content: AnyPicture, styles: AnyPicture | Style | Sequence[AnyPictu
     if not len(styles):
         raise InputError("there is no style picture; give at least one")
     styles = [style if isinstance(style, Style) else Style(style) for style in styles]
-    return Scene(
-        as_image(content), tuple(replace(style, picture=as_image(style.picture)) for style in styles)
-    )
+    content, alpha = as_cut_out(content)
+    styles = tuple(replace(style, picture=as_image(style.picture)) for style in styles)
+    return Scene(content, styles, alpha)
 
 
 def network_for(recipe: Recipe, network: Network, machine: Machine | None = None) -> Network:

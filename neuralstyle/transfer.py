@@ -16,6 +16,7 @@ from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
 from neuralstyle.optimizers.enlarging import enlarge_moments
 from neuralstyle.pictures.colours import keep_colours
+from neuralstyle.pictures.cut_outs import rounded
 from neuralstyle.pictures.reading import AnyPicture
 from neuralstyle.preparation import Scene, Style, content_size, network_for, prepare, scene_of
 from neuralstyle.recipes import Recipe, find_recipe, stages
@@ -57,7 +58,7 @@ class Result:
     Attributes
     ----------
     image : ndarray
-        H×W×3, uint8, RGB.
+        H×W×3, uint8, RGB; H×W×4 with the alpha of a content picture that is transparent.
     history : list of Step
         From iteration 0, the start, to the last.
     picture : ndarray
@@ -99,7 +100,7 @@ def stylize(
     Parameters
     ----------
     content : ndarray or path
-        H×W×3, uint8 or floating point, RGB, 0..255.
+        H×W×3, or H×W×4 with alpha, uint8 or floating point, RGB, 0..255.
     styles : ndarray, path or Style, or a sequence of them
         Style pictures; a `neuralstyle.Style` has masks beside its picture.
     recipe : Recipe or str
@@ -222,7 +223,7 @@ def run(
             interrupted = True
             break
     picture = current.finished(picture)
-    image = np.rint(picture).astype(np.uint8)
+    image = rounded(picture, job.scene.alpha)
     return Result(image, progress.history, picture, step, progress.state, tile, interrupted)
 
 

@@ -21,7 +21,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from neuralstyle import RECIPES, transfer
-from neuralstyle.cluster import ClusterLostError, ClusterRun, Kept, Piece, cluster_at
+from neuralstyle.cluster import ClusterLostError, ClusterRun, Kept, Piece, cluster_at, in_order
 from neuralstyle.command import main as cli
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, thread_count
@@ -261,6 +261,44 @@ def test_a_worker_keeps_what_it_was_sent_and_is_sent_it_again_where_it_is_gone(w
     assert len(sent) == 3
 
 
+def test_pieces_are_taken_as_they_are_needed_and_give_their_outcomes_in_order(workers):
+    cluster = workers(2)
+    taken, done = [], []
+
+    def pieces():
+        for number in range(60):
+            taken.append(number)
+            assert len(taken) - len(done) <= 4 * len(cluster.members) + 1  # one has just been handed over
+            yield doubled(number)
+
+    for outcome in in_order(ClusterRun(cluster).map(pieces(), ahead=4)):
+        done.append(outcome)
+    assert done == [2 * number for number in range(60)]
+
+
+def test_what_was_sent_is_kept_neither_here_nor_by_the_scheduler(shared, workers):
+    cluster = workers(2)
+
+    def pieces(count):
+        for number in range(count):
+            pixels = np.full(230_000, number, np.float32)  # just less than a megabyte
+            yield Piece(work, (), lambda pixels=pixels: (pixels,))
+
+    def work(pixels):
+        return pixels[0]
+
+    def used():
+        return [
+            process.memory_info().rss for process in (psutil.Process(), psutil.Process(shared.scheduler.pid))
+        ]
+
+    list(ClusterRun(cluster).map(pieces(10), ahead=2))
+    before = used()
+    list(ClusterRun(cluster).map(pieces(120), ahead=2))
+    growth = [now - then for now, then in zip(used(), before, strict=True)]
+    assert max(growth) < 120 * 0.92e6 / 3, growth
+
+
 def test_bad_input_that_work_raises_is_its_outcome(workers):
     def refuse():
         raise InputError("too small")
@@ -312,6 +350,19 @@ def test_a_worker_without_room_is_left_out(workers):
         pytest.raises(InputError, match="no worker has room"),
     ):
         cluster.require(1e18)
+
+
+def test_masks_count_in_what_a_tile_takes(workers, small_network, pictures):
+    cluster = workers(1)
+    needed = []
+    for kind in ("neural-style", "two styles with masks"):
+        scene, recipe = scene_and_recipe(pictures, kind)
+        machine = Machine(threads=THREADS, tile=32, cluster=cluster)
+        with open_loss(small_network, objective_of(recipe, len(scene.styles)), scene, machine):
+            needed.append(cluster._needed)
+    # The largest of the regions is the whole picture, and each mask keeps an array of a style layer's size.
+    sizes = small_network.sizes(*pictures[1].shape[:2], RECIPES["neural-style"].style_layers)
+    assert needed[1] - needed[0] == 2 * 4 * sum(np.prod(size) for size in sizes.values())
 
 
 # --- who may take part ------------------------------------------------------------------------------
@@ -436,6 +487,62 @@ def test_local_workers_listen_on_this_machine_only_and_make_a_folder_as_this_pro
     assert len((folder / "there" / "losses.csv").read_text().splitlines()) == 3
 
 
+# --- networks that render in one pass ---------------------------------------------------------------
+
+
+def test_a_folder_by_a_network_is_rendered_at_workers_as_in_this_process(folder, workers, capsys):
+    cluster = workers(2)
+    (folder / "photos" / "c.png").write_bytes(b"no picture")
+    run = ["--content", "photos", "--transform", "--threads", str(THREADS), "--preserve-colors", "--output"]
+    assert cli.main([*run, "here"]) == 0
+    capsys.readouterr()
+    assert cli.main([*run, "there", "--cluster", cluster.address]) == 0
+    printed = capsys.readouterr().err
+    assert "c.png" in printed and "2 workers" in printed
+    assert cli.main([*run, "large", "--width", "60000", "--cluster", cluster.address]) == 2
+    assert "a.png: 60000×48000 pixels would take" in capsys.readouterr().err
+    assert sorted(os.listdir("there")) == ["a.png", "b.png"]
+    for name in ("a.png", "b.png"):
+        np.testing.assert_array_equal(iio.imread(f"here/{name}"), iio.imread(f"there/{name}"))
+
+
+@pytest.mark.parametrize("kind", [["--transform"], ["--any-style", "--style", "painting.png"]])
+def test_a_film_by_a_network_is_rendered_at_workers_as_in_this_process(folder, workers, photograph, kind):
+    for number in range(12):
+        iio.imwrite(f"frame_{number}.png", photograph[100:133, number : 45 + number].astype(np.uint8))
+    run = ["video", "frame_%d.png", *kind, "--threads", str(THREADS), "--quiet", "--output"]
+    assert cli.main([*run, "here_%d.png"]) == 0
+    assert cli.main([*run, "there_%d.png", "--cluster", workers(2).address]) == 0
+    for number in range(12):
+        np.testing.assert_array_equal(iio.imread(f"here_{number}.png"), iio.imread(f"there_{number}.png"))
+
+
+def test_a_worker_that_is_killed_during_a_film_changes_nothing(folder, shared, workers, photograph, capsys):
+    for number in range(30):
+        iio.imwrite(f"frame_{number:02}.png", photograph[100:164, number : 91 + number].astype(np.uint8))
+    run = ["video", "frame_%02d.png", "--transform", "--threads", str(THREADS), "--output"]
+    assert cli.main([*run, "here_%d.png"]) == 0
+    address = workers(2).address
+    alive = [process for process in shared.workers if process.poll() is None]
+
+    def kill():
+        while not (folder / "there_3.png").exists():
+            time.sleep(0.005)
+        alive[-1].kill()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    assert cli.main([*run, "there_%d.png", "--cluster", address, "--keep-frames", "kept"]) == 0
+    killing.join()
+    alive[-1].wait()
+    assert "is lost; the others go on without it" in capsys.readouterr().err
+    for number in range(30):
+        np.testing.assert_array_equal(iio.imread(f"here_{number}.png"), iio.imread(f"there_{number}.png"))
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+
 def test_a_run_whose_scheduler_is_lost_goes_on_without_a_cluster(folder, dask, capsys, monkeypatch):
     monkeypatch.setattr("neuralstyle.command.stylize._SECONDS_BETWEEN_SAVES", 0)
     monkeypatch.setattr("neuralstyle.runs.saving.PATIENCE", 0)
@@ -464,7 +571,10 @@ def test_a_run_whose_scheduler_is_lost_goes_on_without_a_cluster(folder, dask, c
     ("options", "expected"),
     [
         (["--workers", "0"], "--workers is 0"),
-        (["--workers", "2", "--any-style"], "--workers does not go with --any-style"),
+        (
+            ["--workers", "2", "--any-style"],
+            "--workers goes with a folder of pictures",
+        ),
         (["--workers", "1", "--tile", "none", "--width", "2000"], "--tile none takes the picture whole"),
     ],
 )

@@ -84,17 +84,16 @@ def written(tmp_path_factory):
 def test_every_runtime_gives_what_this_program_renders(written, photograph, style, network, format_):
     path = written(network, format_)
     with own(network, style) as render:
-        for picture in (photograph[:64, :96], photograph[100:148, 50:90]):  # one file for all sizes
+        # One file for all sizes.
+        for picture in (photograph[:64, :96], photograph[100:150, 50:113], photograph[:17, :47]):
             found = RUNTIMES[format_](path, inputs(network, picture, style))
             np.testing.assert_allclose(found[0], np.clip(render(picture) / 255, 0, 1), atol=1e-4)
-    odd = RUNTIMES[format_](path, inputs(network, photograph[:50, :63], style))
-    assert odd.shape == (1, 50, 63, 3) and odd.min() >= 0 and odd.max() <= 1
 
 
 def test_a_network_that_crops_its_own_margin_is_given_one(tmp_path, photograph):
     weights, layout = trained_weights(0.125), transform.HWALSUKLEE
     export.write(export.transform_network(weights, layout, 8), tmp_path / "model", "savedmodel")
-    picture = photograph[:64, :96]
+    picture = photograph[:64, :95]
     with transform.renderer(weights, layout=layout, margin=8) as render:
         expected = render(picture) / 255
     found = run_saved_model(tmp_path / "model", inputs("transform", picture, None))

@@ -36,9 +36,9 @@ def test_without_weights_all_styles_count_the_same():
     "weights, message",
     [
         ([1, 2], "--style-blend-weights has 2 numbers for 1 style pictures"),
-        ([-1], "--style-blend-weights must be numbers of 0 or more"),
-        ([0], "--style-blend-weights must be numbers of 0 or more, and not all 0"),
-        ([float("inf")], "--style-blend-weights must be numbers of 0 or more"),
+        ([-1], "--style-blend-weights must be 0 or more, and finite"),
+        ([0], "--style-blend-weights must add up to more than 0"),
+        ([float("inf")], "--style-blend-weights must be 0 or more, and finite"),
     ],
 )
 def test_weights_that_make_no_blend_are_refused(weights, message):
@@ -67,7 +67,7 @@ def test_a_style_that_is_not_there_is_refused(text):
     "blend, message",
     [
         (np.ones(25), "26 numbers, not 25"),
-        (np.zeros(26), "not all 0"),
+        (np.zeros(26), "must add up to more than 0"),
         (-np.ones(26), "0 or more"),
         (np.full(26, np.nan), "0 or more"),
     ],

@@ -85,6 +85,7 @@ def test_a_transform_network_without_a_name_is_the_shipped_one(folder):
         ("--any-style --content empty --output results --record a.json", "--record goes with one picture"),
         ("--any-style --record stylized.png", "would be written twice"),
         ("--any-style --seed 3", "--seed does not go with --any-style"),
+        ("--any-style --regions a.png b.png", "--regions does not go with --any-style; a network paints the"),
         ("--fixed-style 3 --luminance-only", "--luminance-only does not go with --fixed-style"),
         ("--any-style --history table.csv", "--history does not go with --any-style"),
         ("--any-style --quality 0", "--quality is 0"),

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "neuralstyle"
 ORDER = (
     *(
         "files",
+        "environment",
         "free_memory",
         "graphs",
         "pictures",

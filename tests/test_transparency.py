@@ -1,13 +1,17 @@
 """Transparent pictures: what a network sees under them, and their alpha in what is written."""
 
+from dataclasses import replace
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
+from neuralstyle import RECIPES, stylize
 from neuralstyle.command import main as cli
 from neuralstyle.files import InputError
+from neuralstyle.pictures.cut_outs import as_cut_out
 from neuralstyle.pictures.reading import read_image, read_picture
 from neuralstyle.pictures.transparency import fill_transparent
 from neuralstyle.pictures.writing import write_image
@@ -175,3 +179,28 @@ def test_a_network_keeps_alpha_in_folders_and_tiles(folder, cut_out, capsys):
     np.testing.assert_allclose(read_image("out.bmp"), on_white, atol=2)
     assert cli.main(["--from-record", "out/a.png", "--output", "again.png"]) == 0
     np.testing.assert_array_equal(iio.imread("again.png"), iio.imread("out/a.png"))
+
+
+@pytest.mark.parametrize("kind", ["array", "floating point", "Pillow's", "path"])
+def test_stylize_gives_a_cut_out_for_a_cut_out_of_any_kind(folder, cut_out, small_network, photograph, kind):
+    both = np.dstack(cut_out)
+    given = {
+        "array": both,
+        "floating point": both.astype(np.float64),
+        "Pillow's": Image.fromarray(both),
+        "path": "content.png",
+    }
+    recipe = replace(RECIPES["neural-style"], iterations=1)
+    found = stylize(given[kind], photograph[:40, :40], recipe, small_network).image
+    filled = read_picture("content.png", keep_alpha=True).pixels
+    expected = stylize(filled, photograph[:40, :40], recipe, small_network).image
+    np.testing.assert_array_equal(found, np.dstack([expected, cut_out[1]]))
+
+
+def test_an_array_that_is_opaque_gives_three_channels_and_one_without_opacity_is_refused(cut_out):
+    opaque, alpha = as_cut_out(np.dstack([cut_out[0], np.full((40, 64), 255, np.uint8)]))
+    assert alpha is None and opaque.shape == (40, 64, 3)
+    with pytest.raises(InputError, match="the picture: is transparent everywhere"):
+        as_cut_out(np.dstack([cut_out[0], np.zeros((40, 64), np.uint8)]))
+    with pytest.raises(InputError, match=r"alpha must be numbers in 0\.\.255"):
+        as_cut_out(np.dstack([np.float32(cut_out[0]), np.full((40, 64), np.nan)]))

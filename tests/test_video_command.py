@@ -11,11 +11,12 @@ import imageio.v3 as iio
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from killed import run_and_kill
 from made_film import make_film
 from weight_files import torchvision_tensors, write_torch
 
 from neuralstyle.command import main as cli
-from neuralstyle.feedforward import any_style
+from neuralstyle.feedforward import any_style, checkpoints, transform
 from neuralstyle.runs.film import Film
 from neuralstyle.video.flow import blend, flow_trust, optical_flow, warp
 from neuralstyle.video.frames import find_frames, read_frames
@@ -70,25 +71,36 @@ def test_sound_and_a_single_frame_survive(folder):
     assert (len(found.numbers), found.sound.kind) == (1, "aac")
 
 
-def test_killed_it_goes_on_to_the_same_frames(folder):
-    line = ["film.mp4", "--style", "style.png", *FAST, "--iterations", "2", "100", "--output"]
-    program = "from neuralstyle.command.main import main; import sys; sys.exit(main(sys.argv[1:]))"
-    killed = subprocess.Popen([sys.executable, "-c", program, "video", *line, "out_%d.png"])
-    deadline = time.monotonic() + 300
-    while not list(folder.glob(".out*/frame_000001.png")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    (kept,) = folder.glob(".out*")
-    assert 1 <= len(list(kept.glob("frame_*"))) < 3 and not list(folder.glob("out_*"))
-    assert run(*line, "out_%d.png") == 2  # neither --resume nor --overwrite
-    os.link(kept / "frame_000001.png", "first.png")
-    assert run(*line, "out_%d.png", "--resume") == 0
-    assert run(*line, "whole_%d.png", "--keep-frames", "kept") == 0
-    for number in (1, 2, 3):
-        np.testing.assert_array_equal(iio.imread(f"out_{number}.png"), iio.imread(f"whole_{number}.png"))
-    np.testing.assert_array_equal(iio.imread("first.png"), iio.imread("out_1.png"))
-    assert len(list((folder / "kept").glob("frame_*.png"))) == 3
+#: Where a film by a recipe is killed, in the order in which it gets there.
+MOMENTS = {
+    "flow": "rename .*film-.*forward_",
+    "first frame": "iteration 1 2 ",
+    "between two frames": "rename .*frame_000001.png",
+    "in a frame": "iteration 2 2 ",
+    "encoding": "start .*libx264",
+}
+
+
+@pytest.fixture
+def whole(folder):
+    """The frames of a film that nobody killed."""
+    line = ["film.mp4", "--style", "style.png", *FAST, "--output", "whole.mp4", "--keep-frames", "whole"]
+    assert run(*line) == 0
+    return [iio.imread(f"whole/frame_{number:06}.png") for number in (1, 2, 3)]
+
+
+def test_killed_at_five_moments_it_goes_on_to_the_same_frames(folder, whole):
+    line = ["film.mp4", "--style", "style.png", *FAST, "--output", "out.mp4", "--keep-frames", "kept"]
+    for moment in MOMENTS.values():
+        run_and_kill(["video", *line, "--resume"], moment)
+        assert not list(folder.glob("out*"))
+    before = os.stat("kept/frame_000003.png").st_mtime_ns
+    assert run(*line) == 2  # neither --resume nor --overwrite
+    assert run(*line, "--resume") == 0
+    for number, expected in enumerate(whole, start=1):
+        np.testing.assert_array_equal(iio.imread(f"kept/frame_{number:06}.png"), expected)
+    assert os.stat("kept/frame_000003.png").st_mtime_ns == before
+    assert (folder / "out.mp4").read_bytes() == (folder / "whole.mp4").read_bytes()
 
 
 def test_settings_that_differ_are_named(folder, capsys):
@@ -124,6 +136,30 @@ def test_a_film_by_a_network_of_fixed_styles(folder):
     assert len(list(read_frames(find_frames("out.webm")))) == 3
 
 
+def test_a_film_by_a_network_of_one_style(folder):
+    assert run("frame_%04d.png", "--transform", "--output", "out_%d.png", "--quiet") == 0
+    stored = checkpoints.read_network("wheat-field.ckpt")
+    with transform.renderer(stored.weights, layout=stored.layout, margin=transform.MARGIN) as render:
+        for number in (7, 8, 9):
+            expected = render(iio.imread(f"frame_{number:04}.png").astype(np.float32))
+            np.testing.assert_array_equal(iio.imread(f"out_{number}.png"), np.rint(np.clip(expected, 0, 255)))
+
+
+@pytest.mark.parametrize("blend", [[], ["--temporal-blend", 0.6]], ids=["each by itself", "blended"])
+def test_a_film_by_a_network_that_was_stopped_goes_on_from_the_frames_kept(folder, capsys, blend):
+    line = ["film.mp4", "--transform", *blend, "--quiet", "--output"]
+    assert run(*line, "whole_%d.png", "--keep-frames", "whole") == 0
+    run_and_kill(["video", *line, "out_%d.png", "--keep-frames", "kept"], "rename .*frame_000003.png")
+    made = os.stat("kept/frame_000001.png").st_mtime_ns
+    assert run(*line, "out_%d.png", "--keep-frames", "kept") == 2  # neither --resume nor --overwrite
+    assert run(*line, "out_%d.png", "--keep-frames", "kept", "--resume") == 0
+    for number in (1, 2, 3):
+        np.testing.assert_array_equal(iio.imread(f"out_{number}.png"), iio.imread(f"whole_{number}.png"))
+    assert os.stat("kept/frame_000001.png").st_mtime_ns == made
+    assert run(*line, "out_%d.png", "--keep-frames", "kept", "--resume", "--width", 32) == 2
+    assert "kept: was begun with another size" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "line, expected",
     [
@@ -152,7 +188,12 @@ def test_a_film_by_a_network_of_fixed_styles(folder):
         ("film.mp4 --output o.mp4 --temporal-blend", "--temporal-blend goes with --any-style"),
         ("film.mp4 --output o.mp4 --any-style --fixed-style 3", "do not go together"),
         ("film.mp4 --output o.mp4 --any-style --passes 3", "--passes does not go with --any-style"),
-        ("film.mp4 --output o.mp4 --any-style --resume", "--resume does not go with --any-style"),
+        ("film.mp4 --output o.mp4 --any-style --resume", "--resume goes with --any-style where"),
+        ("film.mp4 --output o.mp4 --any-style --keep-frames no/where", "the folder no does not exist"),
+        ("film.mp4 --output o.mp4 --any-style --style-blend-weights 1 2", "weights has 2 numbers"),
+        ("film.mp4 --output o.mp4 --workers 2", "--workers goes with --any-style and the like"),
+        ("film.mp4 --output o.mp4 --any-style --workers 0", "--workers is 0"),
+        ("film.mp4 --output o.mp4 --any-style --temporal-blend --workers 2", "--workers does not go"),
         ("film.mp4 --output o.mp4 --fixed-style 3 --style style.png", "--style does not go with"),
         ("film.mp4 --output o.mp4 --any-style --temporal-blend 2", "--temporal-blend is 2.0"),
         ("film.mp4 --output o.mp4 --any-style --flow dis", "--flow: there is no flow without"),

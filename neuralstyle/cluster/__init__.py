@@ -6,7 +6,7 @@ None of them knows what the pieces are: the tiles of a picture, or the pictures 
 """
 
 from neuralstyle.cluster.opening import cluster_at, local_cluster
-from neuralstyle.cluster.runs import ClusterRun, Kept, Piece
+from neuralstyle.cluster.runs import ClusterRun, Kept, Piece, in_order
 from neuralstyle.cluster.workers import Cluster, ClusterLostError
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Kept",
     "Piece",
     "cluster_at",
+    "in_order",
     "local_cluster",
 ]

@@ -18,6 +18,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from neuralstyle.environment import set_for_tensorflow
 from neuralstyle.files import InputError, first_line
 from neuralstyle.free_memory import free_bytes
 
@@ -143,10 +144,7 @@ def perform(packed: bytes) -> Done | Lacking | Refused | Unfit:
     import cloudpickle
     from distributed import get_worker
 
-    # As the command does: what TensorFlow's libraries say while they load is nobody's here, and its own
-    # allocator is faster.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+    set_for_tensorflow()
     memory = vars(get_worker()).setdefault("_neuralstyle", _Memory())
     with memory.lock:
         try:

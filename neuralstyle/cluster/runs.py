@@ -1,9 +1,10 @@
 """Pieces of work handed out to workers: who does what, who keeps what, and what becomes of a lost one's."""
 
+import math
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,13 +110,16 @@ class ClusterRun:
         """Have the workers let everything go that they keep."""
         self._cluster.let_go(self._name)
 
-    def map(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, object]]:
+    def map(self, pieces: Iterable[Piece], ahead: int | None = None) -> Iterator[tuple[int, object]]:
         """Do all the pieces.
 
         Parameters
         ----------
-        pieces : sequence of Piece
+        pieces : iterable of Piece
             The piece of one index is one that knows each other: where it was done before, it is done again.
+        ahead : int, optional
+            How many pieces for each worker are taken at a time: no more while the first of them is not done.
+            So there may be any number of pieces, and memory holds few. Default: all at once.
 
         Yields
         ------
@@ -128,15 +132,16 @@ class ClusterRun:
         ClusterLostError
             If the scheduler is gone, or the last worker.
         """
-        self._pieces, self._flights = pieces, {}
+        self._pieces: dict[int, Piece] = {}
+        self._flights: dict[str, _Flight] = {}
         self._since: dict[str, float] = {}
-        self._attempts = [0] * len(pieces)
-        self._loose = deque(range(len(pieces)))
+        self._attempts = Counter()
+        self._loose: deque[int] = deque()
         self._waiting: dict[str, deque[int]] = {}
         self._outcomes: deque[tuple[int, object]] = deque()
-        done = 0
+        coming, self._taken, done = iter(pieces), 0, 0
         try:
-            while done < len(pieces):
+            while self._take(coming, ahead) or done < self._taken:
                 self._cluster.look_around()
                 self._take_back()
                 self._hand_out()
@@ -146,14 +151,30 @@ class ClusterRun:
                         self._land(self._flights.pop(finished.key))
                 while self._outcomes:
                     done += 1
-                    self._cluster.on_progress(done, len(pieces), len(self._cluster.members))
-                    yield self._outcomes.popleft()
+                    self._cluster.on_progress(done, self._taken, len(self._cluster.members))
+                    index, outcome = self._outcomes.popleft()
+                    del self._pieces[index]
+                    if ahead is not None:
+                        self._homes.pop(index, None)  # there may be any number
+                    yield index, outcome
         finally:
             for flight in self._flights.values():
                 with suppress(Exception):
                     flight.future.cancel()
 
     # --- handing out -------------------------------------------------------------------------------
+
+    def _take(self, coming: Iterator[Piece], ahead: int | None) -> bool:
+        """Take the pieces that there is room for; whether there may be more."""
+        room = math.inf if ahead is None else ahead * max(1, len(self._cluster.members))
+        while self._taken - min(self._pieces, default=self._taken) < room:
+            piece = next(coming, None)
+            if piece is None:
+                return False
+            self._pieces[self._taken] = piece
+            self._loose.append(self._taken)
+            self._taken += 1
+        return True
 
     def _hand_out(self) -> None:
         """Send each worker what it has room for: first those that have nothing."""
@@ -276,3 +297,20 @@ class ClusterRun:
             self._proven.add(address)
             self._outcomes.append((flight.index, answer.value))
         self._since[address] = now
+
+
+def in_order(outcomes: Iterator[tuple[int, object]]) -> Iterator[object]:
+    """Outcomes in the order of their pieces; each is held until those before it are there.
+
+    Parameters
+    ----------
+    outcomes : iterator of (int, object)
+        As `ClusterRun.map` gives them.
+    """
+    held: dict[int, object] = {}
+    following = 0
+    for index, outcome in outcomes:
+        held[index] = outcome
+        while following in held:
+            yield held.pop(following)
+            following += 1

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,8 +81,10 @@ class Cluster:
         self._finished: SimpleQueue[Future] = SimpleQueue()
         self._introducing: dict[str, Future] = {}
         self._left_out: dict[str, str] = {}
-        self._needed, self._looked = 0.0, 0.0
+        self._needed, self._needed_by, self._looked = 0.0, "", 0.0
         self._alone = time.monotonic()
+        with suppress(AttributeError):  # as in `_keep_no_messages`
+            client.scheduler_comm.recent_message_log = deque(maxlen=0)
 
     @property
     def address(self) -> str:
@@ -117,15 +120,21 @@ class Cluster:
         if not self.members:
             raise InputError(f"{self.address}: no worker can take part{self._reason()}")
 
-    def require(self, free: float) -> None:
+    def require(self, free: float, what: str = "a tile") -> None:
         """Leave out the workers that have not so many bytes free, now and later.
+
+        Parameters
+        ----------
+        free : float
+        what : str
+            What takes so many, in words.
 
         Raises
         ------
         InputError
             If none has.
         """
-        self._needed = free
+        self._needed, self._needed_by = free, what
         for address, member in list(self.members.items()):
             self._check_room(address, member)
         if not self.members:
@@ -203,14 +212,31 @@ class Cluster:
         )
         member = Member(introduction.free / neighbours, seen["last_seen"], time.monotonic())
         if self._check_room(address, member):
+            self._keep_no_messages()
             self.members[address] = member
+
+    def _keep_no_messages(self) -> None:
+        """Have the scheduler not keep what it sends to workers.
+
+        For debugging, Dask keeps the last thousand messages to each that are smaller than a megabyte: here
+        pixels, up to a gigabyte of them.
+        """
+
+        def forget(dask_scheduler: object) -> None:
+            from collections import deque
+
+            for comm in dask_scheduler.stream_comms.values():
+                comm.recent_message_log = deque(maxlen=0)
+
+        with suppress(Exception):  # where it runs no functions, it keeps them
+            self._client.sync(self._client._run_on_scheduler, forget, callback_timeout=_SECONDS_TO_ANSWER)
 
     def _check_room(self, address: str, member: Member) -> bool:
         if member.free >= self._needed:
             return True
+        free, needed = member.free / 1e9, self._needed / 1e9
         self.leave_out(
-            address,
-            f"has {member.free / 1e9:.1f} GB free for itself, and a tile takes {self._needed / 1e9:.1f}",
+            address, f"has {free:.1f} GB free for itself, and {self._needed_by} takes {needed:.1f}"
         )
         return False
 

@@ -10,7 +10,8 @@ def add_cluster_options(group: argparse._ArgumentGroup) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="compute the tiles of a picture, or the pictures of a folder, in N processes of this machine",
+        help="compute the tiles of a picture, the pictures of a folder, or the frames of a film that a "
+        "network renders, in N processes of this machine",
     )
     either.add_argument(
         "--cluster",

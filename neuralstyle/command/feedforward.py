@@ -1,13 +1,16 @@
 """The command line's feed-forward options: a network renders pictures in one pass, instead of a recipe."""
 
 from argparse import Namespace
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuralstyle.command.cluster import opened_cluster, refuse_cluster, threads_of
 from neuralstyle.command.options import parser, spelled
 from neuralstyle.command.scene import read_content_mask
 from neuralstyle.command.terminal import quiet_import, tell
@@ -19,6 +22,12 @@ from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.reading import read_image
 from neuralstyle.pictures.transparency import fitted_plane, laid_over, softened
 from neuralstyle.runs import records
+
+if TYPE_CHECKING:
+    from neuralstyle.cluster import Cluster
+    from neuralstyle.feedforward.pictures import Render, RenderAll
+    from neuralstyle.feedforward.rendering import Rendering
+    from neuralstyle.graphs import Machine
 
 #: The options that each choose a network; at most one may be given.
 KINDS = ("transform", "any_style", "fixed_style", "hub_model")
@@ -47,6 +56,9 @@ RECORDED: dict[str, tuple[type, ...]] = {
     "device": (str,),
 }
 
+#: Options that want one style here and another there.
+_PLACES = ("masks", "style_masks", "regions")
+
 #: The options that go with all of them.
 TAKEN = (
     *(
@@ -62,7 +74,7 @@ TAKEN = (
         "from_record",
     ),
     *("width", "height", "longer_side", "stroke_scale", "margin"),
-    *("keep_colours", "threads", "device", "quiet"),
+    *("keep_colours", "threads", "device", "quiet", "workers", "cluster"),
 )
 
 
@@ -98,7 +110,8 @@ def network_kind(options: Namespace) -> str | None:
         taken.add("tile")
     for name, default in vars(parser().parse_args([])).items():
         if name not in taken and getattr(options, name) != default:
-            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}")
+            why = "; a network paints the whole picture alike, a recipe by places" if name in _PLACES else ""
+            raise InputError(f"{spelled(name)} does not go with {spelled(kind)}{why}")
     return kind
 
 
@@ -147,41 +160,75 @@ def render(kind: str, options: Namespace) -> int:
     _check(options, content)
     styles = [read_image(path) for path in style_paths]
     mask = read_content_mask(options.content_mask) if options.content_mask else None
-    _check_blend(kind, options)
+    check_blend(kind, options)
     with quiet_import():
         from neuralstyle.feedforward.pictures import Written, render_files
+        from neuralstyle.feedforward.rendering import Rendering
 
     opened = open_network(kind, options, styles)
     _check_weights(options, opened)
-    sizing = _sizing(options, opened.bytes_per_pixel)
 
     def described(path: Path) -> records.Record:
         pictures = record.Pictures(path, style_paths, options.content_mask)
         return record.make_record(kind, pictures, opened.network, _decided(options))
 
     earlier = described(content) if options.record else None
-    with opened.renderer as render_one:
-
-        def render_picture(picture: np.ndarray) -> np.ndarray:
-            picture = sizing.content(picture)
-            result = sizing.rendered(render_one, picture)
-            result = keep_colours(result, picture, options.keep_colours) if options.keep_colours else result
-            return (
-                result if mask is None else laid_over(result, picture, softened(fitted_plane(mask, result)))
-            )
-
+    treatment = _Treatment(_sizing(options, opened), options.keep_colours, mask)
+    rendering = Rendering(opened.open_renderer, opened.machine, treatment)
+    with ExitStack() as stack:
+        cluster = stack.enter_context(opened_cluster(options))
+        render_here = None if cluster else stack.enter_context(rendering.opened())
         render_files(
-            render_picture,
+            render_here,
             content,
             options.output,
             overwrite=options.overwrite,
             resume=options.resume,
             written=Written(options.bits, options.quality, lambda path: records.text_chunk(described(path))),
             report=tell,
+            render_all=cluster and _on_workers(options, rendering, cluster),
         )
     if earlier:
         records.write_record(options.record, earlier)
     return 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Treatment:
+    """What is done with a picture beside rendering it."""
+
+    sizing: Sizing
+    keep_colours: str | None
+    mask: np.ndarray | None
+
+    def __call__(self, render: "Render", picture: np.ndarray) -> np.ndarray:
+        picture = self.sizing.content(picture)
+        result = self.sizing.rendered(render, picture)
+        if self.keep_colours:
+            result = keep_colours(result, picture, self.keep_colours)
+        if self.mask is None:
+            return result
+        return laid_over(result, picture, softened(fitted_plane(self.mask, result)))
+
+
+def _on_workers(options: Namespace, rendering: "Rendering", cluster: "Cluster") -> "RenderAll":
+    """Render the pictures of a folder at workers, with a progress bar that shows how many there are."""
+    from neuralstyle.command.progress import frames_bar
+    from neuralstyle.feedforward.on_cluster import render_all
+
+    # Each has a share of what is free on its machine, and any of them may get the largest picture.
+    free = min(member.free for member in cluster.members.values())
+    treatment = replace(rendering.treat, sizing=replace(rendering.treat.sizing, free=free))
+    shared = replace(rendering, treat=treatment)
+
+    def on_workers(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray | InputError]:
+        with frames_bar(options, None, "picture") as bar:
+            cluster.on_progress = lambda done, count, workers: bar.set_postfix_str(f"{workers} workers")
+            for outcome in render_all(shared, cluster, pictures):
+                bar.update()
+                yield outcome
+
+    return on_workers
 
 
 def _decided(options: Namespace) -> dict[str, object]:
@@ -194,8 +241,14 @@ def _decided(options: Namespace) -> dict[str, object]:
     }
 
 
-def _check_blend(kind: str, options: Namespace) -> None:
-    """Find out whether there are shares of all styles, before TensorFlow is imported."""
+def check_blend(kind: str, options: Namespace) -> None:
+    """Find out whether there are shares of all styles, before TensorFlow is imported.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
     blending.check_strength(1.0 if options.strength is None else options.strength)
     if kind in TAKE_STYLES:
         blending.proportions(options.style_blend, len(options.styles or [None]))
@@ -210,8 +263,10 @@ def _check(options: Namespace, content: Path) -> None:
             raise InputError(f"--output: name a folder for the pictures of {content}")
         if options.record:
             raise InputError("--record goes with one picture; those of a folder carry theirs as PNG")
-    elif options.resume:
-        raise InputError("--resume goes with a folder of pictures; one picture is rendered in one pass")
+    else:
+        refuse_cluster(options, "goes with a folder of pictures; one picture is rendered in one pass")
+        if options.resume:
+            raise InputError("--resume goes with a folder of pictures; one picture is rendered in one pass")
     if options.resume and options.overwrite:
         raise InputError("--resume keeps results that exist and --overwrite replaces them; give one of them")
     if options.record:
@@ -223,13 +278,14 @@ def _check(options: Namespace, content: Path) -> None:
     require(scale is None or 0.05 <= scale <= 20, "stroke_scale", scale, "between 0.05 and 20")
 
 
-def _sizing(options: Namespace, bytes_per_pixel: int | None) -> Sizing:
+def _sizing(options: Namespace, opened: "Opened") -> Sizing:
+    """At which size a network renders, as the options say."""
     rule, size = None, 0
     for name in ("width", "height", "longer_side"):
         if getattr(options, name) is not None:
             rule, size = name.replace("_", " "), getattr(options, name)
     stroke_scale = 1.0 if options.stroke_scale is None else options.stroke_scale
-    return Sizing(rule, size, stroke_scale, bytes_per_pixel, _tile(options))
+    return Sizing(rule, size, stroke_scale, opened.bytes_per_pixel, opened.machine.tile)
 
 
 def _tile(options: Namespace) -> int | None:
@@ -238,25 +294,28 @@ def _tile(options: Namespace) -> int | None:
 
 
 @dataclass(frozen=True)
-class _Opened:
-    """A network to render with.
+class Opened:
+    """A network to render with, found good.
 
     Attributes
     ----------
-    renderer : context manager
-        Gives a `Render`.
+    open_renderer : callable
+        From ``machine`` to a context manager that gives a `Render`.
+    machine : Machine
+        What it is rendered on, here or at each worker.
     network : mapping of str to str
         Its file's name and SHA-256, for the record.
     bytes_per_pixel : int or None
         What rendering takes; None where nobody has measured it.
     """
 
-    renderer: AbstractContextManager
+    open_renderer: Callable[..., AbstractContextManager]
+    machine: "Machine"
     network: Mapping[str, str]
     bytes_per_pixel: int | None
 
 
-def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Opened:
+def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> Opened:
     """Read the network of a kind, and prepare its renderer.
 
     Parameters
@@ -264,7 +323,7 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Op
     kind : str
         One of `KINDS`.
     options : argparse.Namespace
-        Those of the kind, and threads, device, tile and margin.
+        Those of the kind, and threads, workers, device, tile and margin.
     styles : list of ndarray
         H×W×3, 0..255, for the kinds that take styles.
     """
@@ -274,36 +333,40 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> _Op
         from neuralstyle.graphs import Machine
         from neuralstyle.networks import weights_folder
 
-    machine = Machine(options.threads, options.device, _tile(options))
+    machine = Machine(threads_of(options), options.device, _tile(options))
     # The networks of any style and of 26 mirror the picture at every layer, and need no margin.
     margin = options.margin if isinstance(options.margin, int) else 0
     if kind == "hub_model" or (kind == "transform" and is_foreign(options.transform)):
         require(not machine.tile, "tile", machine.tile, "left out with a network that brings its own graph")
         path = Path(getattr(options, kind))
         path = path.parent if path.is_file() and is_saved_model(path) else path
-        renderer = foreign.renderer(path, styles[0] if styles else None, machine, margin)
-        return _Opened(renderer, {"name": path.name, "sha256": record.hash_files(path)}, None)
+        # A worker may have another folder as its current one.
+        found = path.absolute() if options.workers or options.cluster else path
+        renderer = partial(foreign.renderer, found, styles[0] if styles else None, margin=margin)
+        return Opened(renderer, machine, {"name": path.name, "sha256": record.hash_files(path)}, None)
     if kind == "transform":
         stored = checkpoints.read_network(options.transform)
         if options.margin == "auto" or (options.margin is None and stored.own):
             margin = transform.MARGIN
-        return _Opened(
-            transform.renderer(stored.weights, machine, stored.layout, margin),
+        return Opened(
+            partial(transform.renderer, stored.weights, layout=stored.layout, margin=margin),
+            machine,
             {"name": Path(options.transform).name, "sha256": record.hash_weights(stored.weights)},
             transform.bytes_per_pixel(stored.weights),
         )
     if kind == "fixed_style":
         blend = blending.parse_fixed_styles(options.fixed_style)
         name, memory = MULTI_STYLE, multi_style.BYTES_PER_PIXEL
-        renderer = multi_style.renderer(blend, machine, margin)
+        renderer = partial(multi_style.renderer, blend, margin=margin)
     else:
         strength = 1.0 if options.strength is None else options.strength
         name, memory = ANY_STYLE, any_style.BYTES_PER_PIXEL
-        renderer = any_style.renderer(styles, options.style_blend, strength, machine, margin)
-    return _Opened(renderer, {"name": name, "sha256": record.hash_files(weights_folder() / name)}, memory)
+        renderer = partial(any_style.renderer, styles, options.style_blend, strength, margin=margin)
+    network = {"name": name, "sha256": record.hash_files(weights_folder() / name)}
+    return Opened(renderer, machine, network, memory)
 
 
-def _check_weights(options: Namespace, opened: _Opened) -> None:
+def _check_weights(options: Namespace, opened: Opened) -> None:
     earlier = record.read_record(options.from_record) if options.from_record else None
     if earlier and earlier["network"]["sha256"] != opened.network["sha256"]:
         raise InputError(

@@ -176,8 +176,8 @@ class FilmProgress:
             self._bar.write(f"neuralstyle: {line}", file=sys.stderr)
 
 
-def frames_bar(options: Namespace, count: int, unit: str = "frame") -> tqdm:
-    """A progress bar over frames, or pictures."""
+def frames_bar(options: Namespace, count: int | None, unit: str = "frame") -> tqdm:
+    """A progress bar over frames, or pictures; None where nobody knows how many there are."""
     quiet = options.quiet or sys.stderr is None
     return tqdm(total=count, unit=unit, disable=quiet, dynamic_ncols=True, file=sys.stderr)
 

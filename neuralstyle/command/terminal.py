@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from neuralstyle.command.options import respelled
+from neuralstyle.environment import set_for_tensorflow
 from neuralstyle.files import InputError
 
 
@@ -69,10 +70,7 @@ def quiet_import() -> Iterator[None]:
     instruction, say), the listener says what it has heard. An import that fails raises, and says why
     itself.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow's own allocator keeps what it has. The C library's gives large arrays back to the system and
-    # has them again page by page: a sixth to a quarter of an iteration.
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+    set_for_tensorflow()
     if sys.stderr is None:
         # Under pythonw, or closed by whoever started this. What is printed there must not get into the
         # next file that is opened, which would be given the same number.

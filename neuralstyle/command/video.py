@@ -17,13 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralstyle.command.terminal import quiet_import, tell
-from neuralstyle.command.video_options import KINDS, film_recipe, network_kind, parser, respelled
+from neuralstyle.command.video_options import (
+    KINDS,
+    check_workers,
+    film_recipe,
+    found_frames,
+    network_kind,
+    parser,
+    respelled,
+)
 from neuralstyle.files import InputError, beside, example_pair, require
 from neuralstyle.recipes import Recipe, check_styles
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from neuralstyle.networks import Network
     from neuralstyle.pictures.reading import Picture
     from neuralstyle.runs.records import Record
@@ -42,74 +48,17 @@ def main(arguments: Sequence[str]) -> int:
         for name in ("width", "threads"):
             value = getattr(options, name)
             require(value is None or value >= 1, name, value, "1 or more")
+        if options.resume and options.overwrite:
+            raise InputError("--resume goes on and --overwrite starts afresh; give one of them")
         kind = network_kind(options)
-        return _render(kind, options) if kind else _stylize(options)
+        check_workers(options, kind)
+        if kind is None:
+            return _stylize(options)
+        from neuralstyle.command.film_by_network import render
+
+        return render(kind, options)
     except InputError as error:
         raise InputError(respelled(error)) from error
-
-
-def _find(options: Namespace) -> "Frames":
-    from neuralstyle.video.frames import find_frames, parse_range
-
-    wanted = (None, None) if options.frames is None else parse_range(options.frames)
-    return find_frames(options.film, wanted, tell)
-
-
-# --- by a network -----------------------------------------------------------------------------------
-
-
-def _render(kind: str, options: Namespace) -> int:
-    """Render a film by a network; the exit status."""
-    from neuralstyle.pictures.colours import keep_colours
-    from neuralstyle.pictures.reading import read_image
-    from neuralstyle.pictures.sizes import fitted_size, resize
-    from neuralstyle.video.flow import check_flow
-    from neuralstyle.video.frames import read_frames
-    from neuralstyle.video.outputs import check_film_output, film_output
-
-    share, method = options.temporal_blend or 0.0, options.flow or "dis"
-    if share:
-        check_flow(method)
-    frames = _find(options)
-    size = frames.size if options.width is None else fitted_size(*frames.size, "width", options.width)
-    check_film_output(options.output, frames, size, options.overwrite)
-    styles = [read_image(path) for path in options.styles or [example_pair()[1]]] if kind == KINDS[0] else []
-    with quiet_import():
-        from neuralstyle.command.feedforward import open_network
-        from neuralstyle.command.progress import frames_bar
-        from neuralstyle.runs.interrupts import stopping_on_ctrl_c
-        from neuralstyle.video.stream import render_frames
-
-    options.margin = None
-    opened = open_network(kind, options, styles)
-    stop, done = threading.Event(), 0
-    with ExitStack() as stack:
-        render = stack.enter_context(opened.renderer)
-
-        def render_frame(frame: "np.ndarray") -> "np.ndarray":
-            result = render(frame)
-            return keep_colours(result, frame, options.keep_colours) if options.keep_colours else result
-
-        rendered = render_frames(
-            read_frames(frames), lambda frame: resize(frame, *size), render_frame, share, method
-        )
-        stack.callback(rendered.close)
-        bar = stack.enter_context(frames_bar(options, len(frames.numbers)))
-        write = stack.enter_context(film_output(options.output, frames, size))
-        stack.enter_context(stopping_on_ctrl_c(stop))
-        for number, frame in rendered:
-            write(number, frame)
-            done += 1
-            bar.update()
-            if stop.is_set():
-                break
-    if done < len(frames.numbers):
-        tell(f"stopped after {done} of {len(frames.numbers)} frames, wrote {options.output}")
-        return 130
-    return 0
-
-
-# --- by a recipe ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -187,24 +136,13 @@ def _request(options: Namespace) -> _Request:
     styles = options.styles or [str(example_pair()[1])]
     check_styles(recipe, len(styles))
     _check_flow_options(options)
-    if options.resume and options.overwrite:
-        raise InputError("--resume goes on and --overwrite starts afresh; give one of them")
+    from neuralstyle.command.film_outputs import check_kept_and_written
     from neuralstyle.pictures.reading import read_picture
-    from neuralstyle.video.outputs import check_film_output
 
-    frames = _find(options)
+    frames = found_frames(options)
     size = _size(recipe, frames.size)
     folder = Path(options.keep_frames or _hidden(options.output))
-    if options.keep_frames and not folder.parent.is_dir():
-        raise InputError(f"{folder}: the folder {folder.parent} does not exist; make it first")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; name a folder with --keep-frames")
-    there = _begun(folder)
-    check_film_output(options.output, frames, size, options.overwrite or (options.resume and there))
-    if there and not (options.resume or options.overwrite):
-        raise InputError(
-            f"{folder}: holds a film that was begun; --resume goes on with it, --overwrite starts afresh"
-        )
+    check_kept_and_written(options, frames, size, folder)
     pictures = [read_picture(path, tell) for path in styles]
     from neuralstyle.networks import load_network
 
@@ -213,11 +151,6 @@ def _request(options: Namespace) -> _Request:
     request = _Request(options, recipe, frames, size, pictures, network, folder)
     _check_flow(request)
     return request
-
-
-def _begun(folder: Path) -> bool:
-    """Whether there are finished frames in a folder."""
-    return any(folder.glob("frame_*.png")) or any(folder.glob("pass_*"))
 
 
 def _hidden(output: str) -> Path:
@@ -291,7 +224,7 @@ def _work_folder(request: _Request) -> "WorkFolder":
     """The folder that the film is made in, whose finished frames are of this run."""
     from neuralstyle.runs.records import read_record, write_record
     from neuralstyle.runs.repeating import difference
-    from neuralstyle.video.folder import WorkFolder, hash_frames
+    from neuralstyle.video.folder import WorkFolder, hash_frames, is_begun
 
     options, recipe = request.options, request.recipe
     digest = hash_frames(request.frames)
@@ -304,8 +237,14 @@ def _work_folder(request: _Request) -> "WorkFolder":
     }
     folder = WorkFolder(request.folder, source)
     record = _record(request, digest)
-    if options.resume and _begun(folder.path):
-        found = difference(read_record(folder.record), record, ("threads", "device", "tile"))
+    if options.resume and is_begun(folder.path):
+        try:
+            before = read_record(folder.record)
+        except InputError as error:
+            raise InputError(
+                f"{folder.path}: does not say by which recipe it was begun; say --overwrite"
+            ) from error
+        found = difference(before, record, ("threads", "device", "tile"))
         if found:
             raise InputError(
                 f"{folder.path}: was begun with {found}; give the same options, or say --overwrite"

@@ -4,12 +4,19 @@ import argparse
 import re
 from argparse import Namespace
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from neuralstyle.command import options as stills
+from neuralstyle.command.cluster import check_cluster_options, refuse_cluster
+from neuralstyle.command.cluster_options import add_cluster_options
 from neuralstyle.command.recipe import recipe_from
+from neuralstyle.command.terminal import tell
 from neuralstyle.files import InputError, require
 from neuralstyle.motion import Motion
 from neuralstyle.recipes import RECIPES, Recipe
+
+if TYPE_CHECKING:
+    from neuralstyle.video.frames import Frames
 
 PROGRAM = "neuralstyle video"
 
@@ -28,7 +35,7 @@ _SHARED = (
 #: What only the slow method has a use for.
 _SLOW = (
     *("recipe", "flow_files", "trust_files", "temporal_weight", "offsets", "iterations", "passes"),
-    *("scene_cuts", "keep_frames", "resume", "as_published", "seed", "network"),
+    *("scene_cuts", "as_published", "seed", "network"),
     *("content_weight", "style_weight", "tv_weight"),
 )
 
@@ -49,6 +56,13 @@ def parser() -> argparse.ArgumentParser:
     add("--style-blend-weights", dest="style_blend", type=float, nargs="+", metavar="W", help="of the styles")
     add("--output", metavar="FILE", required=True, help=".mp4, .webm, .gif, or pictures: out_%%04d.png")
     add("--overwrite", action="store_true", help="replace files that exist; start afresh")
+    add(
+        "--keep-frames",
+        metavar="DIR",
+        help="where finished frames and flow are kept; default: by a recipe beside the output, by a network "
+        "nowhere",
+    )
+    add("--resume", action="store_true", help="go on with a film that was stopped, from the frames kept")
     add("--width", type=int, metavar="PIXELS", help="width of the result")
     add("--frames", metavar="A:B", help="which frames; default: all")
     add(
@@ -61,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_slow(parser.add_argument_group("by a recipe, frame after frame"))
     _add_networks(parser.add_argument_group("by a network, in one pass a frame"))
+    add_cluster_options(parser.add_argument_group("several processes or machines, by a network"))
     group = parser.add_argument_group("flow and machine")
     add = group.add_argument
     add("--flow", choices=("dis", "deepflow", "tvl1"), help="how optical flow is computed; default: dis")
@@ -100,8 +115,6 @@ def _add_slow(group: argparse._ArgumentGroup) -> None:
         help="flow of another program: backward_{i}_{j}.flo and forward_{j}_{i}.flo, j the earlier frame",
     )
     add("--trust-files", metavar="PATTERN", help="trust of another program: reliable_{i}_{j}.pgm or .txt")
-    add("--keep-frames", metavar="DIR", help="where frames and flow are kept; default: beside the output")
-    add("--resume", action="store_true", help="go on with a film that was stopped")
     add("--as-published", action="store_true", default=None, help="bring back the recipe's mistakes")
     add("--seed", type=int, metavar="N", help="seed of the noise; default: 0")
     add("--network", metavar="FILE", help="weights of a VGG-19 or VGG-16; default: the shipped ones")
@@ -135,19 +148,49 @@ def network_kind(options: Namespace) -> str | None:
     if not kinds:
         for name in ("strength", "temporal_blend"):
             if getattr(options, name) is not None:
-                raise InputError(f"{_option(name)} goes with --any-style and the like only")
+                raise InputError(f"{spelled(name)} goes with --any-style and the like only")
         return None
     if len(kinds) > 1:
-        raise InputError(f"{_option(kinds[0])} and {_option(kinds[1])} do not go together; give one of them")
+        raise InputError(f"{spelled(kinds[0])} and {spelled(kinds[1])} do not go together; give one of them")
     refused = (*_SLOW, *(() if kinds == ["any_style"] else ("styles", "style_blend", "strength")))
     for name in refused:
         if getattr(options, name) not in (None, False):
-            raise InputError(f"{_option(name)} does not go with {_option(kinds[0])}")
+            raise InputError(f"{spelled(name)} does not go with {spelled(kinds[0])}")
     share = options.temporal_blend
     require(share is None or 0 <= share <= 1, "--temporal-blend", share, "between 0 and 1")
     if options.flow and not share:
         raise InputError("--flow: there is no flow without --temporal-blend")
+    if options.resume and not options.keep_frames:
+        raise InputError(
+            f"--resume goes with {spelled(kinds[0])} where --keep-frames DIR has kept the frames from the "
+            "start; otherwise a network goes straight on to the film, and begins anew"
+        )
     return kinds[0]
+
+
+def check_workers(options: Namespace, kind: str | None) -> None:
+    """Find out whether the frames can be handed out to workers, where that is asked for.
+
+    Raises
+    ------
+    InputError
+        If they depend on each other.
+    """
+    check_cluster_options(options)
+    if kind is None:
+        refuse_cluster(
+            options, "goes with --any-style and the like; a recipe needs the frame before each frame"
+        )
+    if options.temporal_blend:
+        refuse_cluster(options, "does not go with --temporal-blend, where frames need those before")
+
+
+def found_frames(options: Namespace) -> "Frames":
+    """The frames of the film that the options name."""
+    from neuralstyle.video.frames import find_frames, parse_range
+
+    wanted = (None, None) if options.frames is None else parse_range(options.frames)
+    return find_frames(options.film, wanted, tell)
 
 
 def film_recipe(options: Namespace) -> Recipe:
@@ -198,6 +241,7 @@ def respelled(error: InputError) -> str:
     return message
 
 
-def _option(name: str) -> str:
+def spelled(name: str) -> str:
+    """The option that sets a name."""
     spelled = {"styles": "--style", "keep_colours": "--preserve-colors"} | _SPELLED
     return spelled.get(name, f"--{name.replace('_', '-')}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neuralstyle.files import InputError
+from neuralstyle.validity import shares_of
 
 #: How many styles the network of fixed styles has; their numbers count from 0.
 FIXED_STYLES = 26
@@ -45,7 +46,7 @@ def proportions(blend_weights: Sequence[float] | None, count: int) -> np.ndarray
     weights = np.asarray(np.ones(count) if blend_weights is None else blend_weights, np.float64)
     if weights.shape != (count,):
         raise InputError(f"--style-blend-weights has {weights.size} numbers for {count} style pictures")
-    return _shares(weights, "--style-blend-weights")
+    return np.float32(shares_of(weights, "--style-blend-weights"))
 
 
 def parse_fixed_styles(text: str) -> np.ndarray:
@@ -100,10 +101,4 @@ def shares_of_fixed_styles(blend: Sequence[float]) -> np.ndarray:
     blend = np.asarray(blend, np.float64)
     if blend.shape != (FIXED_STYLES,):
         raise InputError(f"a blend of the fixed styles has {FIXED_STYLES} numbers, not {blend.size}")
-    return _shares(blend, "the weights of --fixed-style")
-
-
-def _shares(weights: np.ndarray, called: str) -> np.ndarray:
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise InputError(f"{called} must be numbers of 0 or more, and not all 0")
-    return (weights / weights.sum()).astype(np.float32)
+    return np.float32(shares_of(blend, "the weights of --fixed-style"))

@@ -3,9 +3,8 @@
 Each takes a picture ``content_image``, 1×H×W×3, and gives ``stylized_image`` of the same size, both
 float32, RGB, 0..1, as networks on TensorFlow Hub do. The network of any style takes ``style_image`` as
 well, 1×256×256×3; that of 26 styles takes ``style_weights``, 1×26, how much there is of each, which are 1
-together. Height and width are known only when the network runs. Where they are multiples of 4 the result is
-that of ``neuralstyle``, which pads other pictures by reflection first; these networks round a half up as
-they halve them, and crop.
+together. Height and width are known only when the network runs. As ``neuralstyle`` does, these networks
+extend pictures by reflection until both are multiples of 4, and crop.
 """
 
 import os
@@ -64,7 +63,7 @@ def transform_network(
     """A network of one style; the arguments are those of `transform.renderer`."""
     with tf.Graph().as_default() as graph:
         content = _placeholder(CONTENT)
-        padded = PLAIN.mirrored(content, layout.margin + margin)
+        padded = _padded(content, layout.margin + margin)
         result = transform.build(weights, 255 * padded, layout, PLAIN)
         return Exported(graph, {CONTENT: content}, _result(result / 255, content, margin))
 
@@ -75,7 +74,7 @@ def any_style_network() -> Exported:
     with tf.Graph().as_default() as graph:
         content, style = _placeholder(CONTENT), _placeholder(STYLE, any_style.STYLE_SIZE)
         numbers = any_style.build_prediction(weights, style)
-        result = any_style.build_transformer(weights, content, numbers, PLAIN)
+        result = any_style.build_transformer(weights, _padded(content), numbers, PLAIN)
         return Exported(graph, {CONTENT: content, STYLE: style}, _result(result, content))
 
 
@@ -85,12 +84,28 @@ def fixed_styles_network() -> Exported:
     with tf.Graph().as_default() as graph:
         content = _placeholder(CONTENT)
         blend = tf.compat.v1.placeholder(tf.float32, (1, FIXED_STYLES), WEIGHTS)
-        result = multi_style.build(weights, content, blend, PLAIN)
+        result = multi_style.build(weights, _padded(content), blend, PLAIN)
         return Exported(graph, {CONTENT: content, WEIGHTS: blend}, _result(result, content))
 
 
 def _placeholder(name: str, side: int | None = None) -> tf.Tensor:
     return tf.compat.v1.placeholder(tf.float32, (1, side, side, 3), name)
+
+
+def _padded(content: tf.Tensor, margin: int = 0) -> tf.Tensor:
+    """A picture extended as `pictures.fitted` does it: by a margin, and to multiples of 4."""
+    for axis in (1, 2):
+        side = tf.shape(content)[axis]
+        last = side - 1
+        missing = tf.math.floormod(
+            3 * (side + 2 * margin), 4
+        )  # converters divide positive numbers alike only
+        place = tf.range(-margin, side + margin + missing)
+        # Mirrored at the first pixel, and then at the last; every format has these operations for integers.
+        place = tf.maximum(place, -place)
+        place = last - tf.maximum(last - place, place - last)
+        content = tf.gather(content, place, axis=axis)
+    return content
 
 
 def _result(result: tf.Tensor, content: tf.Tensor, margin: int = 0) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """Run a renderer over pictures: any size, one file or a folder."""
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,24 @@ from neuralstyle.pictures.writing import check_output, tell_of_white, write_imag
 
 #: From a picture, float32 H×W×3, RGB, 0..255, to a picture of the same size and kind.
 Render = Callable[[np.ndarray], np.ndarray]
+
+#: From pictures to what they become, in their order; an InputError for one that cannot be rendered.
+RenderAll = Callable[[Iterable[np.ndarray]], Iterator[np.ndarray | InputError]]
+
+
+def one_by_one(render: Render) -> RenderAll:
+    """Render pictures in this process, each as soon as it is there."""
+
+    def render_all(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray | InputError]:
+        for picture in pictures:
+            try:
+                result = render(picture)
+            except InputError as error:
+                result = error
+            yield result
+            del picture, result  # large, maybe, and the next as well
+
+    return render_all
 
 
 def fitted(render: Render, margin: int = 0, multiple: int = 4) -> Render:
@@ -87,6 +106,7 @@ def render_files(
     resume: bool = False,
     written: Written = Written(),
     report: Callable[[str], None] = print,
+    render_all: RenderAll | None = None,
 ) -> int:
     """Render a picture, or every picture in a folder; what is transparent stays so.
 
@@ -109,6 +129,8 @@ def render_files(
     report : callable
         Called with a line for what fails in a folder, one that counts it, and one for every picture whose
         profile changed it, or whose transparency is lost.
+    render_all : callable, optional
+        What renders the pictures of a folder; default: the renderer, one after the other.
 
     Returns
     -------
@@ -132,23 +154,40 @@ def render_files(
     waiting = missing_results(results, report) if resume else results
     for result in waiting.values():
         check_output(result, overwrite, written.bits, written.quality)
-    skipped, failed = _render_each(render, waiting, written, report)
+    skipped, failed = _render_each(render_all or one_by_one(render), waiting, written, report)
     report_failures(content, len(results), skipped, failed, report)
     return len(waiting) - skipped
 
 
 def _render_each(
-    render: Render, results: Mapping[Path, Path], written: Written, report: Callable[[str], None]
+    render_all: RenderAll, results: Mapping[Path, Path], written: Written, report: Callable[[str], None]
 ) -> tuple[int, int]:
     """Render pictures; how many of them could not be read, and how many not rendered or written."""
     skipped = failed = 0
-    for path, result in results.items():
-        source = None
-        try:
-            source = read_picture(path, report, keep_alpha=True)
+    waiting: deque[tuple[Picture, Path]] = deque()
+
+    def pictures() -> Iterator[np.ndarray]:
+        nonlocal skipped
+        for path, result in results.items():
+            try:
+                source = read_picture(path, report, keep_alpha=True)
+            except InputError as error:
+                report(f"{error}; skipped")
+                skipped += 1
+                continue
             tell_of_white(source, result, report)
-            written.write(source, result, render(source.pixels))
+            waiting.append((source, result))
+            yield source.pixels
+            del source
+
+    for outcome in render_all(pictures()):
+        source, result = waiting.popleft()
+        try:
+            if isinstance(outcome, InputError):
+                raise outcome
+            written.write(source, result, outcome)
         except InputError as error:
-            report(f"{error}; skipped" if source is None else f"{path}: {error}")
-            skipped, failed = skipped + (source is None), failed + (source is not None)
+            report(f"{source.path}: {error}")
+            failed += 1
+        del source, outcome
     return skipped, failed

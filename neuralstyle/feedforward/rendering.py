@@ -1,16 +1,44 @@
 """What the renderers share: a graph, a session that stays open on it, and its results as functions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.feedforward.pictures import Render
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, new_graph, open_session
 
 #: A tensor, and the placeholders that it is computed from, each a batch of one.
 Result = tuple[tf.Tensor, Sequence[tf.Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """How pictures are rendered, in whatever process: what it holds can be sent to another.
+
+    Attributes
+    ----------
+    open_renderer : callable
+        From ``machine`` to a context manager that gives a `Render`: one of the networks' ``renderer`` with
+        its other arguments.
+    machine : Machine
+    treat : callable
+        From that `Render` and a picture to what the picture becomes.
+    """
+
+    open_renderer: Callable[..., AbstractContextManager]
+    machine: Machine
+    treat: Callable[[Render, np.ndarray], np.ndarray]
+
+    @contextmanager
+    def opened(self) -> Iterator[Render]:
+        """Open the network for as long as the block lasts."""
+        with self.open_renderer(machine=self.machine) as render:
+            yield partial(self.treat, render)
 
 
 def function_of(session: tf.compat.v1.Session, result: tf.Tensor, inputs: Sequence[tf.Tensor]) -> Callable:

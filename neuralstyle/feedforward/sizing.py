@@ -6,6 +6,7 @@ import numpy as np
 
 from neuralstyle.feedforward.pictures import Render
 from neuralstyle.files import InputError
+from neuralstyle.free_memory import free_bytes
 from neuralstyle.pictures.sizes import check_size, fitted_size, resize
 
 #: What the program and TensorFlow take beside the picture, most of it before the first picture is read.
@@ -36,6 +37,8 @@ class Sizing:
         What rendering takes; None where nobody knows.
     tile : int or None
         The size of tiles to render in; None: whole.
+    free : float or None
+        How many bytes there are; None: what the system has free when a picture is rendered.
     """
 
     rule: str | None = None
@@ -43,6 +46,7 @@ class Sizing:
     stroke_scale: float = 1.0
     bytes_per_pixel: int | None = None
     tile: int | None = None
+    free: float | None = None
 
     def content(self, picture: np.ndarray) -> np.ndarray:
         """A picture at the size that its result is to have.
@@ -69,16 +73,18 @@ class Sizing:
     def _strokes(self, height: int, width: int) -> tuple[int, int]:
         return tuple(max(16, round(side / self.stroke_scale)) for side in (height, width))
 
-    def _check(self, height: int, width: int) -> None:
-        from neuralstyle.loss.memory import free_bytes
-
+    def needed(self, height: int, width: int) -> int:
+        """What rendering a picture takes, in bytes; 0 where nobody knows."""
         if self.bytes_per_pixel is None:
-            return
+            return 0
         at_once = height * width
         if self.tile:
             at_once = min(height, self.tile + 2 * HALO) * min(width, self.tile + 2 * HALO)
-        needed = FIXED_BYTES + self.bytes_per_pixel * at_once + _PICTURE_BYTES * height * width
-        free = free_bytes()
+        return FIXED_BYTES + self.bytes_per_pixel * at_once + _PICTURE_BYTES * height * width
+
+    def _check(self, height: int, width: int) -> None:
+        needed = self.needed(height, width)
+        free = free_bytes() if self.free is None else self.free
         if needed > free:
             raise InputError(
                 f"{width}×{height} pixels would take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "

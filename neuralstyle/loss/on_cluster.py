@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuralstyle.cluster import ClusterRun, Kept, Piece
+from neuralstyle.cluster import ClusterRun, Kept, Piece, in_order
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, check_threads, new_graph, open_session
 from neuralstyle.loss.memory import choose_style_tile, graph_bytes
@@ -160,7 +160,7 @@ class ClusteredLoss:
             for index in range(len(self._tiles))
         ]
         gradient = np.zeros_like(picture)
-        for tile, part in zip(self._tiles, _in_order(self._run.map(pieces)), strict=True):
+        for tile, part in zip(self._tiles, _all_made(self._run.map(pieces)), strict=True):
             gradient[tile.region.slices] += part
         return losses, gradient
 
@@ -169,7 +169,7 @@ class ClusteredLoss:
         self._evaluation += 1
         pieces = [Piece(_sums, self._needs(index, picture)) for index in range(len(self._tiles))]
         sums = self._value.zeros()
-        for found in _in_order(self._run.map(pieces)):
+        for found in _all_made(self._run.map(pieces)):
             for name, value in found.items():
                 sums[name] += value
         return sums
@@ -189,17 +189,18 @@ class ClusteredLoss:
         )
 
 
-def _in_order(outcomes: Iterator[tuple[int, object]]) -> Iterator[object]:
-    """Outcomes in the order of their pieces; each is held until those before it are there."""
-    held: dict[int, object] = {}
-    following = 0
-    for index, outcome in outcomes:
+def _all_made(outcomes: Iterator[tuple[int, object]]) -> Iterator[object]:
+    """The outcomes in the order of the tiles.
+
+    Raises
+    ------
+    InputError
+        That one of them is.
+    """
+    for outcome in in_order(outcomes):
         if isinstance(outcome, InputError):
             raise outcome
-        held[index] = outcome
-        while following in held:
-            yield held.pop(following)
-            following += 1
+        yield outcome
 
 
 def is_one_tile(machine: Machine, height: int, width: int) -> bool:
@@ -236,11 +237,12 @@ def open_on_cluster(network: Network, objective: Objective, scene: Scene, machin
     cluster, alone = machine.cluster, replace(machine, cluster=None)
     height, width = scene.content.shape[:2]
     sizes = network.sizes(height, width, objective.layers)
+    masks = sum(style.mask is not None for style in scene.styles) * objective.style_layers
 
     def needed(tile: int) -> int:
         boxes = (one.region for one in cut(network, height, width, sizes, tile))
         regions = {(box.bottom - box.top, box.right - box.left) for box in boxes}
-        return max(graph_bytes(network, objective.layers, *region) for region in regions)
+        return max(graph_bytes(network, objective.layers, *region, masks) for region in regions)
 
     tile = machine.tile
     if tile == "auto":

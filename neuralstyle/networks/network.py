@@ -114,13 +114,7 @@ class Network:
     @property
     def digest(self) -> str:
         """SHA-256 in hexadecimal: of its file, or of its numbers where it was read from none."""
-        if self.sha256:
-            return self.sha256
-        digest = hashlib.sha256(self.mean_pixel.tobytes())
-        for layer in self.convolutions:
-            digest.update(layer.kernel.tobytes())
-            digest.update(layer.bias.tobytes())
-        return digest.hexdigest()
+        return self.sha256 or hash_numbers(self, self.convolutions)
 
     def up_to(self, names: Iterable[str]) -> tuple[Layer, ...]:
         """The layers from the first to the deepest of those named.
@@ -231,6 +225,16 @@ class Network:
             for layer in self.layers
         )
         return replace(self, layers=layers)
+
+
+def hash_numbers(network: Network, layers: Iterable[Layer]) -> str:
+    """SHA-256 of a network's mean pixel and some of its convolutions, whatever file they are from."""
+    digest = hashlib.sha256(network.mean_pixel.tobytes())
+    for layer in layers:
+        digest.update(f"{layer.name} {layer.kernel.shape}".encode())
+        digest.update(np.ascontiguousarray(layer.kernel))
+        digest.update(layer.bias.tobytes())
+    return digest.hexdigest()
 
 
 def assemble(

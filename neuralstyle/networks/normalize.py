@@ -9,7 +9,6 @@ activation m[l, c], its kernel and bias are divided by m[l, c], and the next lay
 m[l, c] back on its input *c*. Deeper layers see no difference.
 """
 
-import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -23,6 +22,7 @@ import tensorflow as tf
 from neuralstyle.files import InputError, first_line, replacing
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.networks import Network
+from neuralstyle.networks.network import hash_numbers
 from neuralstyle.networks.vgg import build
 from neuralstyle.pictures.reading import as_image
 from neuralstyle.pictures.sizes import fit_longer_side
@@ -168,14 +168,8 @@ def normalized_network(
 
 
 def _digest(network: Network) -> str:
-    """What the means depend on: SHA-256 of the convolutional part's numbers, whatever file they are from."""
-    digest = hashlib.sha256(network.mean_pixel.tobytes())
-    for layer in network.convolutions:
-        if layer.name.startswith("conv"):
-            digest.update(f"{layer.name} {layer.kernel.shape}".encode())
-            digest.update(np.ascontiguousarray(layer.kernel))
-            digest.update(layer.bias.tobytes())
-    return digest.hexdigest()
+    """What the means depend on: the numbers of the convolutional part, whatever file they are from."""
+    return hash_numbers(network, [layer for layer in network.convolutions if layer.name.startswith("conv")])
 
 
 def _read_means(path: Path, network: Network) -> dict[str, np.ndarray] | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from neuralstyle.pictures.sizes import resize
+from neuralstyle.pictures.sizes import reduced
 
 #: The longest side of a picture on the sheet, the space between two, and the height of a line, in pixels.
 LONGEST, SPACE, LINE = 384, 12, 20
@@ -49,10 +49,7 @@ def contact_sheet(pictures: Sequence[tuple[str, np.ndarray]], columns: int) -> n
 
 def fitted(picture: np.ndarray) -> np.ndarray:
     """A picture as it stands on a sheet: H×W×3, uint8, its longer side at most 384 pixels."""
-    height, width = picture.shape[:2]
-    factor = min(1, LONGEST / max(height, width))
-    picture = resize(picture, max(round(height * factor), 1), max(round(width * factor), 1))
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(reduced(picture, LONGEST)), 0, 255).astype(np.uint8)
 
 
 def _shortened(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:

@@ -189,7 +189,7 @@ def as_image(image: AnyPicture) -> np.ndarray:
     if isinstance(image, (str, os.PathLike)):
         return read_image(image)
     if isinstance(image, Image.Image):
-        image = _of_pillow(image, WHITE)
+        image = of_pillow(image, WHITE)[0]
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3:
         raise InputError(f"a picture must be an array of height × width × 3, not {image.shape}")
@@ -225,7 +225,7 @@ def as_mask(mask: AnyPicture) -> np.ndarray:
     if isinstance(mask, (str, os.PathLike)):
         return read_mask(mask)
     if isinstance(mask, Image.Image):
-        return _of_pillow(mask, BLACK).mean(axis=2) / 255
+        return of_pillow(mask, BLACK)[0].mean(axis=2) / 255
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.dtype.kind not in "buif":
         raise InputError(f"a mask must be an array of height × width, not {mask.shape} of {mask.dtype}")
@@ -290,12 +290,12 @@ def _bytes(path: Path) -> bytes:
         return file.read()
 
 
-def _of_pillow(image: Image.Image, background: str) -> np.ndarray:
-    """A picture of Pillow's as an array H×W×3, float32, sRGB, 0..255."""
+def of_pillow(image: Image.Image, background: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """A picture of Pillow's as an array H×W×3, float32, sRGB, 0..255; and its alpha, where it is `FILLED`."""
     try:
-        return _finished(with_pillow.decode(image), background)[0]
-    except InputError:
-        raise
+        return _finished(with_pillow.decode(image), background)[:2]
+    except InputError as error:
+        raise InputError(f"the picture: {error}") from error
     except Exception as error:
         raise InputError(f"the picture cannot be used ({first_line(error)})") from error
 

@@ -99,6 +99,11 @@ def fit_longer_side(image: np.ndarray, size: int, method: str = "bilinear") -> n
     return resize(image, *fitted_size(*image.shape[:2], "longer side", size), method)
 
 
+def reduced(picture: np.ndarray, longest: int) -> np.ndarray:
+    """A picture, H×W×C, whose longer side is at most so many pixels; a smaller one is as it was."""
+    return fit_longer_side(picture, longest) if max(picture.shape[:2]) > longest else picture
+
+
 def _in_proportion(side: int, new: int, old: int) -> int:
     """``side · new / old``, rounded half up, in whole numbers so that no rounding error decides."""
     return max(1, (2 * side * new + old) // (2 * old))

@@ -81,8 +81,9 @@ class WorkFolder:
 
     def forget_finished(self) -> None:
         """Remove the finished frames, of whatever run, and their record."""
-        for path in self.path.glob("frame_*.png"):
-            path.unlink()
+        for kind in ("frame_*.png", "exact_*.npy"):  # of a network's film, the latter
+            for path in self.path.glob(kind):
+                path.unlink()
         for folder in self.path.glob("pass_*"):
             shutil.rmtree(folder)
         self.record.unlink(missing_ok=True)
@@ -156,3 +157,8 @@ def hash_frames(frames: Frames) -> str:
     """SHA-256 of a film's file, or of those of its pictures, in hexadecimal."""
     paths: Sequence[Path] = frames.pictures or (frames.source,)
     return hashlib.sha256("".join(map(hash_file, paths)).encode()).hexdigest()
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there are finished frames in a folder that a film is made in, by a recipe or by a network."""
+    return any(folder.glob("frame_*.png")) or any(folder.glob("pass_*"))

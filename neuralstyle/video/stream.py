@@ -2,11 +2,14 @@
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
 
+from neuralstyle.feedforward.pictures import RenderAll
+from neuralstyle.files import InputError
 from neuralstyle.video.flow import blend, flow_trust, optical_flow, warp
 
 T = TypeVar("T")
@@ -65,7 +68,10 @@ def in_background(items: Iterator[T]) -> Iterator[T]:
 
 
 def blended(
-    rendered: Iterator[tuple[int, np.ndarray, np.ndarray]], share: float, method: str = "dis"
+    rendered: Iterator[tuple[int, np.ndarray, np.ndarray]],
+    share: float,
+    method: str = "dis",
+    before: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Blend each rendered frame with the one before it, warped, where the flow can be trusted.
 
@@ -77,6 +83,8 @@ def blended(
         How much of the warped frame there is where the trust is 1.
     method : str
         As in `neuralstyle.video.flow.optical_flow`.
+    before : (ndarray, ndarray), optional
+        The content of the frame before the first, and what was yielded for it.
 
     Yields
     ------
@@ -84,7 +92,6 @@ def blended(
     frame : ndarray
         H×W×3, float32.
     """
-    before = None
     for number, content, result in rendered:
         if before is not None:
             last_content, last_result = before
@@ -98,9 +105,10 @@ def blended(
 def render_frames(
     frames: Iterator[tuple[int, np.ndarray]],
     prepare: Callable[[np.ndarray], np.ndarray],
-    render: Callable[[np.ndarray], np.ndarray],
+    render_all: RenderAll,
     share: float = 0.0,
     method: str = "dis",
+    before: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Render a film's frames by a network, in bounded memory however many there are.
 
@@ -112,28 +120,43 @@ def render_frames(
         As `neuralstyle.video.frames.read_frames` gives them.
     prepare : callable
         Gives a frame the size that it is to have.
-    render : callable
-        From a frame, float32 H×W×3, 0..255, to one of the same size.
+    render_all : callable
+        Renders frames, float32 H×W×3, 0..255, here or at workers, in their order and to their size.
     share : float
         As in `blended`; 0 renders each frame by itself.
     method : str
+    before : (ndarray, ndarray), optional
+        As in `blended`.
 
     Yields
     ------
     number : int
     frame : ndarray
         H×W×3, float32, 0..255.
-    """
 
-    def contents() -> Iterator[tuple[int, np.ndarray]]:
+    Raises
+    ------
+    InputError
+        If a frame cannot be read or rendered.
+    """
+    waiting: deque[tuple[int, np.ndarray | None]] = deque()
+
+    def prepared() -> Iterator[tuple[int, np.ndarray]]:
         for number, frame in frames:
             yield number, prepare(np.float32(frame))
 
-    def results() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        for number, content in in_background(contents()):
-            yield number, content, np.clip(render(content), 0, 255)
+    def contents() -> Iterator[np.ndarray]:
+        for number, content in in_background(prepared()):
+            waiting.append((number, content if share else None))
+            yield content
+
+    def results() -> Iterator[tuple[int, np.ndarray | None, np.ndarray]]:
+        for result in render_all(contents()):
+            if isinstance(result, InputError):
+                raise result
+            yield *waiting.popleft(), result
 
     if share:
-        yield from in_background(blended(results(), share, method))
+        yield from in_background(blended(results(), share, method, before))
     else:
         yield from in_background((number, result) for number, _, result in results())

@@ -214,13 +214,9 @@ def _is_own(path: Path) -> bool:
     return path.is_file() and not path.is_symlink() and not path.name.startswith(".neuralstyle")
 
 
-def _write_reduced(path: Path, reduced: Path, side: int) -> None:
+def _write_reduced(path: Path, small: Path, side: int) -> None:
     from neuralstyle.pictures.reading import read_picture
-    from neuralstyle.pictures.sizes import fitted_size, resize
+    from neuralstyle.pictures.sizes import reduced
     from neuralstyle.pictures.writing import write_image
 
-    pixels = read_picture(path).pixels
-    height, width = pixels.shape[:2]
-    if max(height, width) > side:
-        pixels = resize(pixels, *fitted_size(height, width, "longer side", side))
-    write_image(reduced, pixels, quality=88)
+    write_image(small, reduced(read_picture(path).pixels, side), quality=88)
