@@ -2,9 +2,11 @@
 
 python benchmarks/video.py [--size 320x240] [--frames 4 4] [--speed 20]
 python benchmarks/video.py --flicker [--size 160x120] [--frames 5] [--speed 6] [--iterations 60 20]
+python benchmarks/video.py --flicker --film FILE --shot 34:40 [--size 320x136]
 
 With --flicker: how much a stylised film flickers, beside its frames stylised one by one, and the style loss
-of both. Flicker is the mean of |x_i - warp(x_{i-1})| over the pixels whose exact flow can be trusted.
+of both. Flicker is the mean of |x_i - warp(x_{i-1})| over the pixels whose flow can be trusted: the exact flow
+of the film that is made here, or for a FILE the flow that OpenCV finds by DIS.
 """
 
 import argparse
@@ -19,11 +21,13 @@ from made_film import MadeFilm, make_film
 from measuring import machine, size
 
 from neuralstyle import RECIPES, Motion, load_network
+from neuralstyle.pictures.sizes import resize
 from neuralstyle.preparation import Style
 from neuralstyle.recipes import Recipe
 from neuralstyle.video.flow import METHODS, flow_trust, optical_flow, warp
 from neuralstyle.video.flows import Flows
 from neuralstyle.video.folder import Rendered, WorkFolder
+from neuralstyle.video.frames import find_frames, parse_range, read_frames
 from neuralstyle.video.loop import FilmJob, run_film
 
 #: From a frame and its neighbour to the flow between them.
@@ -70,6 +74,17 @@ def measure(made: MadeFilm, estimate: Estimate) -> dict[str, float]:
         "recall": both / visible,
         "seconds": seconds,
     }
+
+
+def read_film(path: str, shot: str, height: int, width: int) -> MadeFilm:
+    """Frames of a film without a cut, with the flow between them as it is found."""
+    found = find_frames(path, parse_range(shot))
+    frames = np.stack([np.uint8(resize(np.float32(f), height, width)) for _, f in read_frames(found)])
+    pairs = list(zip(frames[:-1], frames[1:], strict=True))
+    unknown = np.full((1, height, width, 2), np.nan, np.float32)
+    forward = np.concatenate([unknown, *(optical_flow(a, b)[np.newaxis] for a, b in pairs)])
+    backward = np.concatenate([unknown, *(optical_flow(b, a)[np.newaxis] for a, b in pairs)])
+    return MadeFilm(frames, backward, forward, np.isfinite(backward).all(axis=3), ())
 
 
 def flicker(made: MadeFilm, pictures: Sequence[np.ndarray]) -> float:
@@ -138,13 +153,20 @@ def main() -> None:
     parser.add_argument("--flicker", action="store_true", help="measure flicker instead")
     parser.add_argument("--iterations", type=int, nargs=2, default=[60, 20], metavar=("FIRST", "OTHERS"))
     parser.add_argument("--recipe", default="painterly-film", help="default: %(default)s")
+    parser.add_argument("--film", metavar="FILE", help="measure flicker on a part of this film")
+    parser.add_argument(
+        "--shot", default="1:8", metavar="A:B", help="which of its frames; default: %(default)s"
+    )
     options = parser.parse_args()
 
     print(machine())
     height, width = options.size
-    made = make_film(height, width, options.frames, options.speed)
+    if options.film:
+        made = read_film(options.film, options.shot, height, width)
+    else:
+        made = make_film(height, width, options.frames, options.speed)
     if options.flicker:
-        print(f"{len(made.frames)} frames, {width}×{height}, {options.speed:g} pixels a frame")
+        print(f"{len(made.frames)} frames of {options.film or 'the film made here'}, {width}×{height}")
         print_flicker(made, *options.iterations, options.recipe)
         return
     print(
