@@ -51,9 +51,9 @@ sys.exit(main(["page", *sys.argv[2:]]))
 
 
 class Server:
-    """A process with the page, in a folder of its own."""
+    """A process with the page, in a folder of its own; from its first answer on, it is never refused."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, wait=True):
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -62,20 +62,20 @@ class Server:
         command = [sys.executable, "-c", PROGRAM, "others.txt", "--port", str(self.port), "--no-browser"]
         self.log = (folder / "log.txt").open("w")
         self.process = subprocess.Popen([*command, *options], cwd=folder, stderr=self.log)
-        for _ in range(600):
-            if "the page is at" in (folder / "log.txt").read_text():
-                return
+        while "the page is at" not in (folder / "log.txt").read_text():
             assert self.process.poll() is None, (folder / "log.txt").read_text()
-            time.sleep(0.1)
+            time.sleep(0.05)
+        while wait and self.answer("/config")[0] == 503:  # it is starting
+            time.sleep(0.05)
 
     def answer(self, path, data=None, **headers):
-        """The status of a request, and the body where it is 200."""
+        """The status of a request, and the body where it is 200 or 503."""
         request = urllib.request.Request(self.address + path.lstrip("/"), data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, b""
+            return error.code, error.read() if error.code == 503 else b""
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
@@ -418,6 +418,18 @@ def test_files_that_a_browser_only_names_are_not_taken(server):
 def test_a_page_elsewhere_cannot_ask_by_a_name_that_stands_for_this_machine(server):
     assert server.answer("/", Host="somewhere.example")[0] == 403
     assert server.answer("/gradio_api/proxy=http://192.0.2.1/")[0] == 404
+
+
+def test_it_answers_while_it_is_starting_and_can_be_closed(tmp_path, server):
+    starting = Server(tmp_path, wait=False)
+    status, body = starting.answer("/")
+    assert (status, b"is starting" in body, b'http-equiv="refresh"' in body) == (503, True, True)
+    assert starting.answer("/", Host="somewhere.example")[0] == 403
+    starting.end(signal.SIGINT)
+    assert starting.process.returncode == 0
+    taken = ["page", "--port", str(server.port), "--folder", str(tmp_path / "x"), "--no-browser"]
+    assert cli.main(taken) == 2
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
 def test_everybody_is_asked_for_the_password(tmp_path, capsys):

@@ -66,24 +66,31 @@ def _open(options: Namespace) -> int:
     require(1 <= options.port <= 65535, "--port", options.port, "between 1 and 65535")
     from neuralstyle.runs.interrupts import stopping_on_ctrl_c
     from neuralstyle.web.folder import Folder
-    from neuralstyle.web.manners import check_address, opened, read_password
-    from neuralstyle.web.painting import Painter
+    from neuralstyle.web.manners import check_address, read_password
+    from neuralstyle.web.serving import Place, answering, check_installed
 
+    check_installed()
     password = read_password(options.password_file) if options.password_file else None
-    check_address(options.address, options.port, password)
+    check_address(options.address, password)
     folder = Folder(options.folder)
     folder.make()
-    own = program()
-    painter = Painter(own.paint, own.load)
-    with opened(folder, own, painter, options.address, options.port, password) as address:
-        tell(f"the page is at {address}; Ctrl-C closes it, and keeps what is being painted", PROGRAM)
+    place = Place(options.address, options.port, password)
+    closed = threading.Event()
+    with stopping_on_ctrl_c(closed), answering(place) as take_over:
+        tell(f"the page is at {place.url}; Ctrl-C closes it, and keeps what is being painted", PROGRAM)
         if not options.no_browser:
             import webbrowser
 
-            webbrowser.open(address)
-        painter.start()  # after what was told: TensorFlow's loading keeps all else off the screen
-        closed = threading.Event()
-        with stopping_on_ctrl_c(closed):
+            webbrowser.open(place.url)
+        # What takes seconds to load comes now.
+        from neuralstyle.web.painting import Painter
+        from neuralstyle.web.serving import opened
+
+        own = program()
+        painter = Painter(own.paint, own.load)
+        with opened(folder, own, painter, place, take_over):
+            if not closed.is_set():
+                painter.start()  # after what was told: TensorFlow's loading keeps all else off the screen
             closed.wait()
     return 0
 

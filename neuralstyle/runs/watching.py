@@ -3,10 +3,13 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from neuralstyle.files import first_line
 from neuralstyle.runs.history import Step
-from neuralstyle.runs.state import State
+
+if TYPE_CHECKING:
+    from neuralstyle.runs.state import State
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Watcher:
     def begin(self, beginning: Beginning) -> None:
         """The loss at one of the run's sizes is open, and the first step is about to be made."""
 
-    def state(self, state: State) -> None:
+    def state(self, state: "State") -> None:
         """What the run needs to go on from here; its arrays are overwritten by the next step."""
 
     def step(self, step: Step) -> None:
@@ -66,7 +69,7 @@ class Watchers:
         """Pass on what `Watcher.begin` is told."""
         self._tell("begin", beginning)
 
-    def state(self, state: State) -> None:
+    def state(self, state: "State") -> None:
         """Pass on what `Watcher.state` is told."""
         self._tell("state", state)
 
