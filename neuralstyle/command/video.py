@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuralstyle.command.terminal import quiet_import, tell
+from neuralstyle.command.video_network import Others, find, render
 from neuralstyle.command.video_options import KINDS, film_recipe, network_kind, parser, respelled
 from neuralstyle.files import InputError, beside, example_pair, require
 from neuralstyle.recipes import Recipe, check_styles
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from neuralstyle.networks import Network
     from neuralstyle.pictures.reading import Picture
+    from neuralstyle.runs.history import Step
     from neuralstyle.runs.records import Record
+    from neuralstyle.runs.watching import Watcher
     from neuralstyle.video.flows import FlowFiles, Flows
     from neuralstyle.video.folder import WorkFolder
     from neuralstyle.video.frames import Frames
@@ -37,79 +38,44 @@ __all__ = ["KINDS", "main"]
 
 def main(arguments: Sequence[str]) -> int:
     """Repaint a film; the exit status: 0, or 130 where it was stopped early."""
+    return paint(arguments)
+
+
+def paint(
+    arguments: Sequence[str],
+    watchers: "Sequence[Watcher]" = (),
+    stop: threading.Event | None = None,
+) -> int:
+    """Repaint a film, with others who look on.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+    watchers : sequence of Watcher
+        Told of frames.
+    stop : threading.Event, optional
+        Once it is set, the run ends as after Ctrl-C.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    InputError
+        If an option or a file cannot be used.
+    """
+    others = Others(watchers, stop or threading.Event())
     options = parser().parse_args(arguments)
     try:
         for name in ("width", "threads"):
             value = getattr(options, name)
             require(value is None or value >= 1, name, value, "1 or more")
         kind = network_kind(options)
-        return _render(kind, options) if kind else _stylize(options)
+        return render(kind, options, others) if kind else _stylize(options, others)
     except InputError as error:
         raise InputError(respelled(error)) from error
-
-
-def _find(options: Namespace) -> "Frames":
-    from neuralstyle.video.frames import find_frames, parse_range
-
-    wanted = (None, None) if options.frames is None else parse_range(options.frames)
-    return find_frames(options.film, wanted, tell)
-
-
-# --- by a network -----------------------------------------------------------------------------------
-
-
-def _render(kind: str, options: Namespace) -> int:
-    """Render a film by a network; the exit status."""
-    from neuralstyle.pictures.colours import keep_colours
-    from neuralstyle.pictures.reading import read_image
-    from neuralstyle.pictures.sizes import fitted_size, resize
-    from neuralstyle.video.flow import check_flow
-    from neuralstyle.video.frames import read_frames
-    from neuralstyle.video.outputs import check_film_output, film_output
-
-    share, method = options.temporal_blend or 0.0, options.flow or "dis"
-    if share:
-        check_flow(method)
-    frames = _find(options)
-    size = frames.size if options.width is None else fitted_size(*frames.size, "width", options.width)
-    check_film_output(options.output, frames, size, options.overwrite)
-    styles = [read_image(path) for path in options.styles or [example_pair()[1]]] if kind == KINDS[0] else []
-    with quiet_import():
-        from neuralstyle.command.feedforward import open_network
-        from neuralstyle.command.progress import frames_bar
-        from neuralstyle.runs.interrupts import stopping_on_ctrl_c
-        from neuralstyle.video.stream import render_frames
-
-    options.margin = None
-    opened = open_network(kind, options, styles)
-    stop, done = threading.Event(), 0
-    with ExitStack() as stack:
-        render = stack.enter_context(opened.renderer)
-
-        def render_frame(frame: "np.ndarray") -> "np.ndarray":
-            result = render(frame)
-            return keep_colours(result, frame, options.keep_colours) if options.keep_colours else result
-
-        rendered = render_frames(
-            read_frames(frames), lambda frame: resize(frame, *size), render_frame, share, method
-        )
-        stack.callback(rendered.close)
-        bar = stack.enter_context(frames_bar(options, len(frames.numbers)))
-        write = stack.enter_context(film_output(options.output, frames, size))
-        stack.enter_context(stopping_on_ctrl_c(stop))
-        for number, frame in rendered:
-            write(number, frame)
-            done += 1
-            bar.update()
-            if stop.is_set():
-                break
-    if done < len(frames.numbers):
-        tell(f"stopped after {done} of {len(frames.numbers)} frames, wrote {options.output}")
-        return 130
-    return 0
-
-
-# --- by a recipe ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -138,7 +104,7 @@ class _Request:
     folder: Path
 
 
-def _stylize(options: Namespace) -> int:
+def _stylize(options: Namespace, others: Others) -> int:
     """Repaint a film by a recipe; the exit status."""
     request = _request(options)
     with quiet_import():
@@ -158,7 +124,7 @@ def _stylize(options: Namespace) -> int:
         machine,
         options.scene_cuts != "none",
     )
-    folder, stop = _work_folder(request), threading.Event()
+    folder, stop, finished = _work_folder(request), others.stop, 0
     with ExitStack() as stack:
         stack.enter_context(stopping_on_ctrl_c(stop))
         stack.enter_context(warnings.catch_warnings())
@@ -167,8 +133,15 @@ def _stylize(options: Namespace) -> int:
         folder.fill(request.frames, request.size, request.recipe.resampling)
         flows = stack.enter_context(_flows(request, folder))
         progress = stack.enter_context(FilmProgress(options.quiet, job, request.size))
-        for rendered in run_film(job, folder, flows, progress.step, stop):
+
+        def stepped(number: int, step: "Step") -> None:
+            progress.step(number, step)
+            others.frame(finished, None)
+
+        for rendered in run_film(job, folder, flows, stepped, stop):
             progress.frame(rendered)
+            finished += 1
+            others.frame(finished, rendered.picture)
         done = not stop.is_set()
     if not done:
         tell(
@@ -192,7 +165,7 @@ def _request(options: Namespace) -> _Request:
     from neuralstyle.pictures.reading import read_picture
     from neuralstyle.video.outputs import check_film_output
 
-    frames = _find(options)
+    frames = find(options)
     size = _size(recipe, frames.size)
     folder = Path(options.keep_frames or _hidden(options.output))
     if options.keep_frames and not folder.parent.is_dir():

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from neuralstyle.files import first_line
 from neuralstyle.runs.history import Step
 
@@ -49,6 +51,9 @@ class Watcher:
 
     def snapshot(self, step: Step) -> None:
         """A picture on the way, as the result would be: every so many steps, if the recipe says so."""
+
+    def frame(self, done: int, picture: np.ndarray | None) -> None:
+        """A film has so many finished frames, and this is the last of them; None where that is not new."""
 
 
 class Watchers:

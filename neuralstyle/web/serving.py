@@ -198,7 +198,7 @@ def _server(blocks: "gr.Blocks", folder: Folder, place: Place) -> "uvicorn.Serve
     import uvicorn
     from fastapi import FastAPI
 
-    from neuralstyle.web.layout import STYLE, theme
+    from neuralstyle.web.style import STYLE, theme
 
     app = gr.mount_gradio_app(
         FastAPI(openapi_url=None),
