@@ -1,5 +1,6 @@
 """The page as somebody uses it: a server of its own, and a real browser that clicks, drops and paints."""
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from fractions import Fraction
 
 import imageio.v3 as iio
 import numpy as np
@@ -21,6 +23,8 @@ import pytest
 from PIL import Image
 
 from neuralstyle.command import main as cli
+from neuralstyle.networks import weights_folder
+from neuralstyle.runs.film import Film
 
 #: Where the gate says that the browser must be there, its tests must not be skipped.
 REQUIRED = bool(os.environ.get("NEURALSTYLE_TEST_PAGE"))
@@ -85,7 +89,12 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("page"))
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "networks").mkdir()
+    for ending in (".index", ".data-00000-of-00001"):
+        file = weights_folder() / f"wheat-field.ckpt{ending}"
+        shutil.copyfile(file, folder / "networks" / f"painting.ckpt{ending}")
+    server = Server(folder, "--networks", "networks")
     yield server
     server.end()
 
@@ -140,9 +149,9 @@ def put_in(page, pictures):
         expect(page.locator(f"#{where} img")).to_be_visible()
 
 
-def choose(page, method):
-    page.click("#method input")
-    page.fill("#method input", f"{method}:")
+def choose(page, method, where="method"):
+    page.click(f"#{where} input")
+    page.fill(f"#{where} input", f"{method}:")
     page.click(f"[role=option]:has-text('{method}:')")
 
 
@@ -363,6 +372,61 @@ def test_the_keyboard_alone_paints(page, pictures):
     status(page, "cat-transform.png is done")
 
 
+def test_a_pasted_picture_and_a_network_of_ones_own_give_a_picture_at_full_size(page, pictures):
+    page.uncheck("#look input")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async data => {
+            const blob = await (await fetch("data:image/png;base64," + data)).blob();
+            await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+        }""",
+        base64.b64encode((pictures / "cat.png").read_bytes()).decode(),
+    )
+    page.click("#content [aria-label='Paste from clipboard']")
+    expect(page.locator("#content img")).to_be_visible()
+    choose(page, "network painting.ckpt")
+    page.fill("#size input[type=number]", "64")
+    paint(page)
+    status(page, "painting-ckpt.png is done")
+    with page.context.expect_page() as opened_page:
+        page.click("#whole a")
+    opened_page.value.wait_for_load_state()
+    shown = "[document.contentType, document.images[0].naturalWidth]"
+    assert opened_page.value.evaluate(shown) == ["image/png", 64]
+    opened_page.value.close()
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory, photograph):
+    """Eight frames of 64×48 pixels."""
+    path = tmp_path_factory.mktemp("films") / "cat.mp4"
+    with Film(path, (48, 64), Fraction(10)) as written:
+        for at in range(8):
+            written.add(photograph[100:148, 120 + at : 184 + at])
+    return path
+
+
+def test_a_film_is_painted_with_its_command_and_played(page, film, tmp_path):
+    (tmp_path / "list.mp4").write_text("#EXTM3U\nfile:///etc/passwd\n")
+    page.click("#film > button")
+    drop(page, "film-file", tmp_path / "list.mp4")
+    assert "list.mp4: is no film that the page takes" in alert(page)
+    page.click("#film-file [aria-label=Clear]")
+    drop(page, "film-file", film)
+    expect(page.locator("#film-frames img")).to_have_count(6)
+    choose(page, "transform", "film-method")
+    page.fill("#frames input[type=number]", "3")
+    page.fill("#film-width input[type=number]", "64")
+    page.click("#paint-film")
+    expect(page.locator("#whole video")).to_be_visible()
+    shown = "document.querySelector('#whole video')"
+    page.wait_for_function(f"{shown}.readyState > 0")
+    assert page.evaluate(f"[{shown}.videoWidth, {shown}.duration]") == [64, pytest.approx(0.3, abs=0.01)]
+    expect(page.locator("#films a")).to_have_text("cat-transform.mp4")
+    command = command_of(page)
+    assert command[0] == "video" and command[command.index("--frames") + 1] == "1:3"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_telephone_shows_the_page_without_scrolling_sideways(server, browser, asked, scheme):
     page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
@@ -517,3 +581,40 @@ def test_a_png_rendered_in_one_pass_gives_its_settings(pictures, tmp_path):
     wish = wish_of_record(tmp_path / "one.png", folder, program())
     assert [wish.content, *wish.styles] == names
     assert (wish.method, wish.size, wish.strength) == ("any-style", 64, 0.5)
+
+
+def test_what_is_said_for_all_runs_is_part_of_each_recipes_command(pictures, tmp_path):
+    from neuralstyle.command.page import program
+    from neuralstyle.web.folder import Folder
+    from neuralstyle.web.form import Wish, arguments_of
+
+    folder = Folder(tmp_path / "results")
+    folder.make()
+    cat, fur = (folder.keep(pictures / name, name) for name in ("cat.png", "fur.png"))
+    own = program(machine=["--workers", "2"])
+    wish = Wish(cat, (fur,), "neural-style", initial=fur, settings={"start": "noise"})
+    arguments = arguments_of(wish, folder, tmp_path / "x.png", own)
+    assert arguments[-2:] == ["--workers", "2"]
+    assert arguments.count("--initial") == 1
+    assert arguments[arguments.index("--initial") + 1] == str(folder.input(fur))
+    assert "--workers" not in arguments_of(Wish(cat, method="transform"), folder, tmp_path / "x.png", own)
+
+
+def test_networks_of_a_folder_are_found_by_their_names(tmp_path):
+    from neuralstyle.command.page import own_networks
+    from neuralstyle.files import InputError
+
+    for name in (
+        "a.ckpt.index",
+        "a.ckpt.data-00000-of-00001",
+        "a.ckpt.training.index",
+        "b.ckpt",
+        "notes.txt",
+    ):
+        (tmp_path / name).write_bytes(b"\n")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "saved_model.pb").write_bytes(b"\x08")
+    assert own_networks(tmp_path) == {name: tmp_path / name for name in ("a.ckpt", "b.ckpt", "exported")}
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="has no network"):
+        own_networks(tmp_path / "none")

@@ -100,12 +100,14 @@ def _open(options: Namespace) -> int:
             webbrowser.open(place.url)
         # What takes seconds to load comes now.
         from neuralstyle.web.painting import Painter
-        from neuralstyle.web.serving import opened
+        from neuralstyle.web.serving import load, opened
 
+        load(folder)
+        if closed.is_set():
+            return 0
         painter = Painter(own.paint, own.load)
         with opened(folder, own, painter, place, take_over):
-            if not closed.is_set():
-                painter.start()  # after what was told: TensorFlow's loading keeps all else off the screen
+            painter.start()  # after what was told: TensorFlow's loading keeps all else off the screen
             closed.wait()
     return 0
 
@@ -149,7 +151,9 @@ def own_networks(folder: Path) -> dict[str, Path]:
         training = path.name.removesuffix(".index").endswith(".training")  # the state, and not the network
         if path.suffix == ".index" and not training:
             found[path.stem] = path.with_suffix("")
-        elif (path.suffix == ".ckpt" and path.is_file()) or is_foreign(path):
+        elif (path.suffix == ".ckpt" and path.is_file()) or (
+            (path.suffix == ".pb" or path.is_dir()) and is_foreign(path)
+        ):
             found[path.name] = path
     if not found:
         raise InputError(f"--networks {folder}: has no network; `neuralstyle train` makes one")

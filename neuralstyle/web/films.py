@@ -54,11 +54,10 @@ def film(program: form.Program) -> Film | None:
             gr.Markdown(program.no_films)
             return None
         gr.Markdown(
-            "A film is painted as the paintings above are, or in the fixed style that is chosen there."
+            "Drop an MP4, MOV, WebM, MKV, AVI or GIF. It is painted in the style of the paintings above, or "
+            "in the fixed style that is chosen there."
         )
-        file = gr.File(
-            label="Film: MP4, MOV, WebM, MKV, AVI or GIF", type="filepath", height=110, elem_id="film-file"
-        )
+        file = gr.File(label="Film", type="filepath", height=110, elem_id="film-file")
         preview = gr.HTML("", elem_id="film-frames")
         method = gr.Dropdown(
             layout.networks(program) + moving, value=form.ANY_STYLE, label="Method", elem_id="film-method",

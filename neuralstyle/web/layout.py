@@ -302,7 +302,7 @@ def _all_settings(settings: tuple[Setting, ...]) -> tuple[dict, gr.Number, gr.Im
         gr.Markdown("What is left empty is as the recipe has it: each box shows the recipe's own value.")
         with gr.Row():
             seed = gr.Number(0, precision=0, minimum=0, label="seed", info="of the noise", elem_id="seed")
-            initial = _picture("Start from this picture", "initial", 150)
+            initial = _picture("Start from", "initial", 150)
         with gr.Row():
             for setting in settings:
                 name = {"label": setting.name, "info": setting.help, "elem_id": f"set-{setting.name}"}

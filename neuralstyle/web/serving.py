@@ -157,6 +157,14 @@ def _starting(local: bool) -> type[BaseHTTPRequestHandler]:
     return Starting
 
 
+def load(folder: Folder) -> None:
+    """Load Gradio, which takes seconds, with a place in the folder for what is uploaded."""
+    uploads = (folder.own / "uploads").absolute()
+    shutil.rmtree(uploads, ignore_errors=True)  # of a process that is no more
+    os.environ.update(_SETTINGS, GRADIO_TEMP_DIR=str(uploads))
+    import neuralstyle.web.page  # noqa: F401
+
+
 @contextmanager
 def opened(
     folder: Folder, program: "Program", painter: "Painter", place: Place, take_over: TakeOver
@@ -166,7 +174,7 @@ def opened(
     Parameters
     ----------
     folder : Folder
-        Made.
+        Made, and `load` was called for it.
     program : Program
     painter : Painter
         Started by whoever opens the page, and closed with it.
@@ -174,9 +182,6 @@ def opened(
     take_over : callable
         Gives its socket, once the page can answer.
     """
-    uploads = (folder.own / "uploads").absolute()
-    shutil.rmtree(uploads, ignore_errors=True)  # of a process that is no more
-    os.environ.update(_SETTINGS, GRADIO_TEMP_DIR=str(uploads))
     from neuralstyle.web.page import build
 
     blocks = build(folder, program, painter)
