@@ -97,7 +97,8 @@ def _open(options: Namespace) -> int:
         if not options.no_browser:
             import webbrowser
 
-            webbrowser.open(place.url)
+            # In a thread: one that lives in the terminal returns only when it is closed.
+            threading.Thread(target=webbrowser.open, args=[place.url], daemon=True).start()
         # What takes seconds to load comes now.
         from neuralstyle.web.painting import Painter
         from neuralstyle.web.serving import load, opened
