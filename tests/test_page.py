@@ -81,7 +81,7 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, error.read() if error.code == 503 else b""
 
-    def end(self, number=signal.SIGTERM):
+    def end(self, number):
         self.process.send_signal(number)
         self.process.wait(60)
         self.log.close()
@@ -96,7 +96,7 @@ def server(tmp_path_factory):
         shutil.copyfile(file, folder / "networks" / f"painting.ckpt{ending}")
     server = Server(folder, "--networks", "networks")
     yield server
-    server.end()
+    server.end(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -255,9 +255,9 @@ def test_a_painting_stopped_and_gone_on_with_is_the_commands_to_the_bit(
     page, server, pictures, tmp_path, monkeypatch
 ):
     put_in(page, pictures)
-    small(page, 16)
+    small(page, 100)
     paint(page)
-    status(page, "of 16")
+    status(page, "of 100")
     expect(page.locator("#result img")).to_be_visible()  # it is seen while it grows
     page.click("#stop")
     status(page, "was stopped")
@@ -506,35 +506,36 @@ def test_everybody_is_asked_for_the_password(tmp_path, capsys):
     for password, status in (("wrong words", 400), ("tell nobody", 200)):
         data = f"username=me&password={password.replace(' ', '+')}".encode()
         assert server.answer("/login", data)[0] == status
-    server.end()
-
-
-def test_a_page_that_was_killed_shows_what_it_had_and_goes_on(browser, pictures, tmp_path, asked):
-    server = Server(tmp_path)
-    page = opened(browser.new_page(), server, asked)
-    put_in(page, pictures)
-    small(page, 100_000)
-    paint(page)
-    status(page, "of 100000")
-    page.close()
-    server.end(signal.SIGINT)  # keeps what is being painted
-    assert (tmp_path / "results" / "cat-fur-neural-style.png.unfinished").exists()
-    server = Server(tmp_path)
-    page = opened(browser.new_page(), server, asked)
-    status(page, "cat-fur-neural-style.png was stopped")
-    expect(page.locator("#gallery img")).to_have_count(1)
-    page.click("#go-on")
-    status(page, "of 100000")
-    page.close()
     server.end(signal.SIGKILL)
-    assert (tmp_path / "results" / "cat-fur-neural-style.png.unfinished").exists()
-    assert not (tmp_path / "others.txt").exists()
 
 
 def test_no_other_host_was_asked_for_anything(server, asked):
     assert asked
     elsewhere = {url for url in asked if not re.match(r"(http://127\.0\.0\.1:\d+/|data:|blob:)", url)}
     assert elsewhere == set()
+    assert not (server.folder / "others.txt").exists()
+
+
+def test_a_page_that_was_killed_shows_what_it_had_and_goes_on(page, server, browser, pictures, asked):
+    """The last test with the server that the others share: it ends it."""
+    put_in(page, pictures)
+    results = server.folder / "results"
+    there = {path.name for path in results.glob("*.png")}
+    small(page, 100_000)
+    paint(page)
+    status(page, "of 100000")
+    server.end(signal.SIGINT)  # keeps what is being painted
+    (kept,) = {path.name for path in results.glob("*.png")} - there
+    assert (results / f"{kept}.unfinished").exists()
+    server = Server(server.folder)
+    page = opened(browser.new_page(), server, asked)
+    status(page, f"{kept} was stopped")
+    expect(page.locator("#gallery img")).to_have_count(1 + len(there))
+    page.click("#go-on")
+    status(page, "of 100000")
+    page.close()
+    server.end(signal.SIGKILL)
+    assert (results / f"{kept}.unfinished").exists()
     assert not (server.folder / "others.txt").exists()
 
 
