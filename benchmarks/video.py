@@ -98,7 +98,9 @@ def stylised(made: MadeFilm, recipe: Recipe) -> tuple[list[Rendered], float]:
 
 def print_flicker(made: MadeFilm, first: int, others: int, name: str) -> None:
     """Print the table of flicker."""
-    recipe = replace(RECIPES[name], scales=(), scale_iterations=(), content_size=None, iterations=first)
+    recipe = replace(
+        RECIPES[name], scales=(), coarsest=None, scale_iterations=(), content_size=None, iterations=first
+    )
     held = replace(RECIPES[name].motion or Motion(), iterations=others, tolerance=None)
     variants = {
         "one by one": Motion(0.0, start="content", iterations=first, tolerance=None),

@@ -9,6 +9,7 @@ from neuralstyle.files import InputError, require
 
 #: The names that a field can have.
 STARTS = ("warped", "previous", "content")
+REVEALED = ("content", "recoloured")
 FORMULAS = ("masked", "product")
 TRUSTS = ("backward", "forward")
 
@@ -29,6 +30,15 @@ class Motion:
         consistency.
     start : {"warped", "previous", "content"}
         What a frame starts from: the frame before it, warped or as it is, or its own content.
+    revealed : {"content", "recoloured"}
+        What a frame that starts from a warped one starts from at the border that the camera moves to, where
+        that shows nothing: its content. Or, there and wherever larger parts cannot be trusted, since
+        something moved away from before them: its content with the mean and covariance of the painted
+        frame's colours, which few iterations turn into strokes like those beside it.
+    holding : float
+        κ: the optimiser works on z, and the frame is z / √(1 + κ c), so that a step moves pixels of trust
+        c = 1 by a (1 + κ)th of what others move. The temporal loss bends the loss strongly in the trusted
+        pixels alone, and a step short enough for them would leave the others as they are. 0: the frame.
     iterations : int or None
         Of each frame but the first of a shot, which has the recipe's own; None: half of those.
     tolerance : float or None
@@ -62,6 +72,8 @@ class Motion:
     weight: float = 1000.0
     offsets: tuple[int, ...] = (1,)
     start: str = "warped"
+    revealed: str = "content"
+    holding: float = 0.0
     iterations: int | None = None
     tolerance: float | None = 1e-4
     tolerance_every: int = 50
@@ -77,10 +89,14 @@ class Motion:
         for name, good, what in _RANGES:
             value = getattr(self, name)
             require(_holds(good, value), name, value, what)
-        for name, names in (("start", STARTS), ("formula", FORMULAS), ("trust", TRUSTS)):
+        for name, names in _NAMES.items():
             value = getattr(self, name)
             if value not in names:
                 raise InputError(f"unknown {name} of motion {value!r}; choose one of {', '.join(names)}")
+
+
+#: The names that fields can have.
+_NAMES = {"start": STARTS, "revealed": REVEALED, "formula": FORMULAS, "trust": TRUSTS}
 
 
 def _count(value: object) -> bool:
@@ -97,6 +113,7 @@ def _holds(good: Callable[[object], bool], value: object) -> bool:
 #: Fields, what is allowed, and how a message says so.
 _RANGES: tuple[tuple[str, Callable[[object], bool], str], ...] = (
     ("weight", lambda value: 0 <= value < inf, "0 or more, and finite"),
+    ("holding", lambda value: 0 <= value < inf, "0 or more, and finite"),
     ("pass_weight", lambda value: 0 <= value < inf, "0 or more, and finite"),
     (
         "offsets",

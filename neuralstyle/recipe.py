@@ -56,8 +56,9 @@ class Recipe:
         Coarse to fine: the sizes of that side, one after the other, each start the last result
         enlarged; empty for `content_size` alone.
     coarsest : int or None
-        Instead of `scales`: sizes up to `content_size`, each √2 times the one before, from the smallest that
-        is not below this.
+        Instead of `scales`: sizes up to `content_size`, from the smallest that is not below this.
+    growth : float
+        How many times as large as the one before each of those sizes is.
     style_fit : {"stretch", "width", "area", "alone", "longer-side"}
         A style picture is stretched to the content's size; or given the content's width, or its area, times
         its style scale; or fitted by the content's rule, by itself; or its longer side is made the content's
@@ -131,6 +132,7 @@ class Recipe:
     content_size: int | None = None
     scales: tuple[int, ...] = ()
     coarsest: int | None = None
+    growth: float = 2**0.5
     style_fit: str = "width"
     style_scales: tuple[float, ...] = ()
     resampling: str = "bilinear"

@@ -40,6 +40,16 @@ def layer_weights(layers: Sequence[str], exponent: float = 1.0) -> dict[str, flo
     return {layer: weight / sum(weights) for layer, weight in zip(layers, weights, strict=True)}
 
 
+def _as_firm(weight: float) -> Motion:
+    """The motion of artistic-videos for a recipe whose loss is counted in other units.
+
+    The weight is such that the temporal loss has, beside the recipe's, about the share that 1000 has beside
+    artistic-videos': 1000 times the ratio of the two losses' gradients at a photograph of 192×144 pixels, and
+    the unit squared, since the temporal loss is counted in it.
+    """
+    return Motion(weight, pass_weight=weight / 2)
+
+
 #: The published systems by name, and one of our own.
 RECIPES: dict[str, Recipe] = {
     "cookbook": Recipe(
@@ -74,6 +84,7 @@ RECIPES: dict[str, Recipe] = {
         noise=1.0,
         optimizer=PreconditionedLBFGS(),
         iterations=500,
+        motion=_as_firm(0.01),
     ),
     "chollet": Recipe(
         source="Chollet, Deep Learning with Python (2017), section 8.3",
@@ -94,6 +105,7 @@ RECIPES: dict[str, Recipe] = {
         optimizer=LBFGS(restart=20),
         iterations=400,
         checkpoint_every=20,
+        motion=_as_firm(1e6),
     ),
     "keras": Recipe(
         source="keras.io, examples/generative/neural_style_transfer.py",
@@ -114,6 +126,7 @@ RECIPES: dict[str, Recipe] = {
         optimizer=GradientDescent(100.0, decay_rate=0.96, decay_steps=100),
         iterations=2000,
         checkpoint_every=100,
+        motion=_as_firm(1.0),
     ),
     "tensorflow-tutorial": Recipe(
         source="tensorflow.org, tutorials/generative/style_transfer",
@@ -134,6 +147,7 @@ RECIPES: dict[str, Recipe] = {
         optimizer=Adam(0.02, beta1=0.99, epsilon=0.1),
         iterations=1000,
         checkpoint_every=100,
+        motion=_as_firm(6e8),
     ),
     "neural-style-tf": Recipe(
         source="cysmith/neural-style-tf, neural_style.py",
@@ -167,6 +181,7 @@ RECIPES: dict[str, Recipe] = {
         style_fit="alone",
         start="content",
         iterations=500,
+        motion=_as_firm(2000.0),
         listing={"transpose_kernels": True},
     ),
     "style-transfer-pytorch": Recipe(
@@ -196,6 +211,7 @@ RECIPES: dict[str, Recipe] = {
         scale_iterations=(1000, 500),
         carry_moments=True,
         average_decay=0.99,
+        motion=_as_firm(1.5),
     ),
     # Nobody else's: what looked best in a given time. The objective is neural-style's with more style and
     # less smoothing; average pooling keeps colours calmer, L-BFGS from coarse to fine gives large strokes.
@@ -206,11 +222,14 @@ RECIPES: dict[str, Recipe] = {
         style_weight=5000.0,
         tv_weight=30.0,
         pooling="average",
-        scales=(128, 256, 512),
+        content_size=512,
+        # The coarsest scale is as coarse whatever the size of the result, and strokes are as large in it.
+        coarsest=90,
+        growth=2.0,
         start="content",
         optimizer=PreconditionedLBFGS(),
         iterations=60,
-        scale_iterations=(80, 60, 40),
+        scale_iterations=(80, 60, 40, 30, 20),
     ),
     # jcjohnson's neural-style for films. Its Torch makes one evaluation a step and remembers 100 of them.
     "artistic-videos": Recipe(
@@ -227,9 +246,10 @@ RECIPES: dict[str, Recipe] = {
         motion=Motion(1000.0, iterations=1000),
     ),
 }
-# Its style weighs ten times what artistic-videos has, and so the temporal loss does too, and a little more.
+# With so few iterations a frame, only a heavy temporal loss keeps strokes where they are.
 RECIPES["painterly-film"] = replace(
-    RECIPES["painterly"], motion=Motion(15_000.0, iterations=30, tolerance=None)
+    RECIPES["painterly"],
+    motion=replace(_as_firm(15_000.0), revealed="recoloured", holding=100.0, iterations=30, tolerance=None),
 )
 
 
@@ -247,14 +267,14 @@ def stages(recipe: Recipe) -> list[Recipe]:
 
 
 def _ladder(recipe: Recipe) -> tuple[int, ...]:
-    """The scales up to a recipe's size, each √2 times the one before; none where it has no coarsest.
+    """The scales up to a recipe's size, each so many times the one before; none where it has no coarsest.
 
-    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, gen_scales).
+    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, gen_scales), whose growth is √2.
     """
     if recipe.coarsest is None:
         return ()
     scales = [recipe.content_size]
-    while (scale := round(recipe.content_size / 2 ** (len(scales) / 2))) >= recipe.coarsest:
+    while (scale := round(recipe.content_size / recipe.growth ** len(scales))) >= recipe.coarsest:
         scales.append(scale)
     return tuple(reversed(scales))
 

@@ -164,7 +164,8 @@ def run(
         Told of everything while the run goes on. One that fails is warned of and left out.
     resume : State, optional
         Go on from there instead of starting. The result is, bit for bit, that of the run that was never
-        stopped; with SciPy's L-BFGS the run goes on from its best picture, with nothing remembered.
+        stopped; with SciPy's L-BFGS the run goes on from its best picture, with nothing remembered. What
+        the optimiser remembered is taken over, not copied: the arrays change.
     stop : threading.Event, optional
         Once it is set, the run ends after the step that is being made, or between two sizes, with what
         there is so far.
@@ -226,9 +227,9 @@ def run(
 
 
 class InUnits:
-    """A loss of pixel values 0..255, as a function of the range that a recipe is optimised in."""
+    """A loss of pixel values 0..255, as a function of what is optimised: the pixel values in some unit."""
 
-    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32) -> None:
+    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32 | np.ndarray) -> None:
         self._loss, self._unit = loss, unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
@@ -242,7 +243,7 @@ class InUnits:
 
     def _times_unit(self, array: np.ndarray) -> np.ndarray:
         # A large picture is not copied where there is nothing to change.
-        return array if self._unit == 1 else array * self._unit
+        return array if np.all(self._unit == 1) else array * self._unit
 
 
 def _averaged(average: np.ndarray | None, picture: np.ndarray, decay: float, before: int) -> np.ndarray:

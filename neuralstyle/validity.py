@@ -61,6 +61,7 @@ _RANGES: dict[str, _Range] = {
     "activation_unit": _POSITIVE,
     "content_size": _COUNT,
     "coarsest": _COUNT,
+    "growth": (lambda value: 1.1 <= value < inf, "1.1 or more, and finite"),
     "average_decay": _DECAY,
     "noise": _NOT_NEGATIVE,
     "noise_blend": _SHARE,

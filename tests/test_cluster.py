@@ -164,6 +164,7 @@ RUNS = {
     "coarse to fine": replace(
         RECIPES["painterly"],
         content_fit="longer side",
+        coarsest=None,
         scales=(40, 91),
         content_size=91,
         scale_iterations=(2, 2),

@@ -1,5 +1,7 @@
 """What the command line's options come to, as a recipe."""
 
+from dataclasses import replace
+
 import pytest
 
 from neuralstyle import RECIPES, InputError
@@ -9,9 +11,11 @@ from neuralstyle.optimizers import LBFGS, Adam, GradientDescent
 from neuralstyle.recipes import FIVE, stages
 
 
-def recipe(*arguments):
+def recipe(*arguments, own=None):
+    options = parser().parse_args(arguments)
+    options.recipe = own or options.recipe
     try:
-        return recipe_from(parser().parse_args(arguments))
+        return recipe_from(options)
     except InputError as error:
         raise InputError(respelled(error)) from error  # as the command prints it
 
@@ -143,10 +147,31 @@ def test_scales_have_iterations_of_their_own():
     assert found.scale_iterations == (40, 20)
 
 
-def test_a_width_scales_every_size_of_a_recipe_from_coarse_to_fine():
-    found = recipe("--recipe", "painterly", "--width", "1024")
+NAMED = replace(
+    RECIPES["painterly"], coarsest=None, scales=(128, 256, 512), scale_iterations=(80, 60, 40)
+)  # as records of earlier versions have it
+
+
+def test_a_width_scales_every_size_of_a_recipe_that_names_them():
+    found = recipe("--width", "1024", own=NAMED)
     assert found.scales == (256, 512, 1024)
-    assert found.scale_iterations == RECIPES["painterly"].scale_iterations
+    assert found.scale_iterations == NAMED.scale_iterations
+
+
+@pytest.mark.parametrize(
+    "width, sizes",
+    [
+        (60, [60]),
+        (256, [128, 256]),
+        (300, [150, 300]),
+        (384, [96, 192, 384]),
+        (2048, [128, 256, 512, 1024, 2048]),
+    ],
+)
+def test_painterly_begins_as_coarsely_whatever_the_size_of_the_result(width, sizes):
+    found = stages(recipe("--recipe", "painterly", "--width", str(width)))
+    assert [stage.content_size for stage in found] == sizes
+    assert [stage.iterations for stage in found] == [80, 60, 40, 30, 20][: len(sizes)]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +183,7 @@ def test_a_width_scales_every_size_of_a_recipe_from_coarse_to_fine():
     ],
 )
 def test_a_scale_that_a_small_width_would_make_too_small_is_left_out(options, scales, iterations):
-    found = recipe("--recipe", "painterly", "--width", "60", *options)
+    found = recipe("--width", "60", *options, own=NAMED)
     assert (found.scales, found.scale_iterations) == (scales, iterations)
 
 
@@ -182,8 +207,12 @@ def test_another_optimizer_than_adam_has_no_moments_to_go_on_with():
 
 
 def test_other_scales_than_the_recipes_have_the_same_iterations_each():
-    found = recipe("--recipe", "painterly", "--scales", "100", "200", "400", "800")
-    assert found.scale_iterations == ()
+    assert recipe("--scales", "100", "200", "400", "800", own=NAMED).scale_iterations == ()
+
+
+def test_scales_that_are_named_have_the_iterations_of_the_ladder_in_their_place():
+    found = recipe("--recipe", "painterly", "--scales", "100", "200", "400")
+    assert (found.scales, found.scale_iterations, found.coarsest) == ((100, 200, 400), (80, 60, 40), None)
 
 
 @pytest.mark.parametrize("flag, field", [("clip", "clip"), ("keep-best", "keep_best")])

@@ -164,7 +164,7 @@ def test_one_target_of_several_styles_does_not_go_with_masks():
 
 
 def test_a_recipe_is_run_once_at_every_scale():
-    recipe = replace(RECIPES["painterly"], iterations=7, scales=(32, 64), scale_iterations=())
+    recipe = replace(RECIPES["painterly"], coarsest=None, iterations=7, scales=(32, 64), scale_iterations=())
     assert [(stage.content_size, stage.iterations) for stage in stages(recipe)] == [(32, 7), (64, 7)]
     recipe = replace(recipe, scale_iterations=(5, 6))
     assert [(stage.content_size, stage.iterations) for stage in stages(recipe)] == [(32, 5), (64, 6)]

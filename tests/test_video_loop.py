@@ -10,8 +10,11 @@ from made_film import make_film
 
 import neuralstyle
 from neuralstyle import InputError, Motion
-from neuralstyle.optimizers import PreconditionedLBFGS
-from neuralstyle.preparation import Style
+from neuralstyle.graphs import Machine
+from neuralstyle.loss.losses import open_loss
+from neuralstyle.loss.terms import objective_of
+from neuralstyle.optimizers import GradientDescent, PreconditionedLBFGS
+from neuralstyle.preparation import Scene, Style, network_for, prepare
 from neuralstyle.recipes import RECIPES
 from neuralstyle.video.flow import flow_trust, warp
 from neuralstyle.video.flow_files import write_flow, write_trust
@@ -100,6 +103,24 @@ def test_a_frame_is_compared_with_the_warped_one_where_that_can_be_trusted(
     assert 0.1 < trust.mean() < 0.99
     expected = 1000 * video_formulas.temporal(made.frames[1], warped, trust)
     assert steps[2][0]["temporal"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_the_camera_reveals_starts_in_the_colours_of_the_painted_frame(
+    tmp_path, made, small_network, flow_files
+):
+    recoloured = moving(revealed="recoloured", weight=0.0)
+    frames, _ = film_of(tmp_path / "a", made, small_network, flow_files, recipe=recoloured)
+    painted, content = np.float64(frames[0].picture).reshape(-1, 3), np.float64(made.frames[1]).reshape(-1, 3)
+    roots = [np.linalg.cholesky(np.cov(pixels.T)) for pixels in (painted, content)]
+    matched = (content - content.mean(0)) @ (roots[0] @ np.linalg.inv(roots[1])).T + painted.mean(0)
+    warped = warp(frames[0].picture, made.backward[1], outside=np.float32(np.nan))
+    outside = np.isnan(warped)
+    assert 0 < outside.mean() < 0.5
+    start = np.where(outside, np.clip(matched, 0, 255).reshape(warped.shape), warped)
+    published, _ = film_of(tmp_path / "b", made, small_network, flow_files, recipe=moving(weight=0.0))
+    # A few iterations go a little way from where they start.
+    far, near = (np.abs(frame.picture - start)[outside].mean() for frame in (published[1], frames[1]))
+    assert near < far
 
 
 def test_a_start_from_the_frame_before_as_it_is(tmp_path, made, small_network, flow_files):
@@ -291,3 +312,67 @@ def test_a_motion_that_cannot_be_is_refused(changed, expected):
     with pytest.raises(InputError) as error:
         Motion(**changed)
     assert expected in str(error.value)
+
+
+def pull(name, network, content, painting):
+    """The gradient's norm of a recipe's loss, at a photograph with noise."""
+    recipe = replace(RECIPES[name], content_size=None, scales=(), scale_iterations=(), coarsest=None)
+    recipe = replace(recipe, start="content", noise_blend=0.0)
+    network = network_for(recipe, network, Machine())
+    scene = prepare(recipe, network, Scene(content, (Style(painting),)), 0).scene
+    noise = np.random.default_rng(0).normal(0, 8, content.shape).astype(np.float32)
+    with open_loss(network, objective_of(recipe, 1), scene, Machine()) as loss:
+        return np.linalg.norm(loss.losses_and_gradient(content + noise)[1])
+
+
+UNITS = ["gatys", "chollet", "keras", "tensorflow-tutorial", "fast-style-transfer", "style-transfer-pytorch"]
+
+
+def test_the_temporal_loss_is_as_heavy_in_every_recipes_units(shipped_network, photograph, made):
+    content, painting = photograph[:96, :128], made.frames[3].astype(np.float32)
+    published = RECIPES["artistic-videos"].motion.weight / pull(
+        "artistic-videos", shipped_network, content, painting
+    )
+    for name in UNITS:
+        recipe = RECIPES[name]
+        share = recipe.motion.weight / recipe.unit**2 / pull(name, shipped_network, content, painting)
+        assert 0.25 < share / published < 4, (name, share / published)
+        assert recipe.motion.pass_weight == recipe.motion.weight / 2
+
+
+def test_a_step_moves_pixels_of_trust_a_hundredth_as_far(tmp_path, made, small_network, flow_files):
+    # Gradient descent on z makes of a step along the gradient g one along g / (1 + κ c).
+    recipe = moving(weight=0.0, iterations=1)
+    recipe = replace(recipe, optimizer=GradientDescent(2e-3), tv_weight=0.0)
+    held = replace(recipe, motion=replace(recipe.motion, holding=99.0))
+    (first, plain), _ = film_of(tmp_path / "a", made, small_network, flow_files, (1, 2), recipe)
+    (_, slow), _ = film_of(tmp_path / "b", made, small_network, flow_files, (1, 2), held)
+    warped, trust = expected_warp(made, first, 2)
+    outside = np.isnan(warp(first.picture, made.backward[1], outside=np.float32(np.nan)))
+    start = np.where(outside, made.frames[1], warped)
+    moved, held_back = (np.float64(frame.picture) - start for frame in (plain, slow))
+    # Rounding to whole levels leaves a quarter of a level.
+    far, near = (np.abs(change[trust == 1]).mean() for change in (moved, held_back))
+    assert far > 1.5 and near < 0.01 * far + 0.3
+    np.testing.assert_array_equal(plain.picture[trust == 0], slow.picture[trust == 0])
+
+
+def test_larger_parts_that_cannot_be_trusted_start_anew_in_the_painted_frames_colours(
+    tmp_path, made, small_network
+):
+    folder = filled(tmp_path / "work", made)
+    recipe = moving(revealed="recoloured", weight=0.0, iterations=1)
+    recipe = replace(recipe, optimizer=GradientDescent(1e-9))  # which stays where it starts
+    trust = np.ones(SIZE, np.float32)
+    trust[10:30, 20:40] = 0
+    trust[40, 50] = 0  # a speck
+    for i, j in ((1, 2), (2, 1)):
+        write_flow(tmp_path / f"flow_{i}_{j}.flo", np.zeros((*SIZE, 2), np.float32))
+        write_trust(tmp_path / f"trust_{i}_{j}.pgm", trust)
+    pattern = str(tmp_path / "flow_{i}_{j}.flo")
+    flows = FlowFiles(pattern, pattern, str(tmp_path / "trust_{i}_{j}.pgm"), SIZE)
+    first, second = run_film(job_of(made, small_network, (1, 2), recipe), folder, flows)
+    changed = np.abs(np.float64(second.picture) - first.picture).max(-1) > 1
+    assert changed[12:28, 22:38].mean() > 0.9
+    changed[10:30, 20:40] = False
+    assert not changed.any()

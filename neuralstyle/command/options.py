@@ -143,8 +143,9 @@ def _add_sizes(group: argparse._ArgumentGroup) -> None:
         "--coarsest",
         type=int,
         metavar="PIXELS",
-        help="sizes from this one up to the result's, each √2 times the one before",
+        help="sizes from this one up to the result's, each --growth times the one before",
     )
+    add("--growth", type=float, metavar="F", help="factor between those sizes; default: √2")
     add(
         "--style-scales",
         type=float,

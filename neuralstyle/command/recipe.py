@@ -86,6 +86,10 @@ def _sizes(options: Namespace, recipe: Recipe) -> dict[str, object]:
     if options.iterations:
         first, *rest = options.iterations
         own = {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
+    elif options.scales and recipe.coarsest and recipe.scale_iterations:
+        counts = recipe.scale_iterations
+        counts += counts[-1:] * len(options.scales)
+        own = {"scale_iterations": counts[: len(options.scales)]}
     elif options.scales and len(options.scales) != len(recipe.scale_iterations):
         own = {"scale_iterations": ()}
     if options.scales and options.coarsest:
@@ -226,6 +230,11 @@ _IDLE: tuple[tuple[tuple[str, ...], Callable[[Recipe, Namespace], bool], str], .
         ("carry_moments",),
         lambda recipe, options: not (recipe.scales or recipe.coarsest),
         "there is one size only; name several with --scales",
+    ),
+    (
+        ("growth",),
+        lambda recipe, options: not recipe.coarsest,
+        "every size is named, or there is one only; let them grow from one with --coarsest",
     ),
     (
         ("decay_steps",),

@@ -53,10 +53,11 @@ def minimize(
         Called with each iteration from `first` to `iterations`, the losses of the picture at that
         iteration (0 is the start), the picture itself, and the state of the optimiser. What wants to
         keep the arrays copies them: the next step overwrites them.
-    bounds : (float, float), optional
+    bounds : (float or ndarray, float or ndarray), optional
         Clip the picture to this range after each step.
     state : dict, optional
-        A state that was reported, to go on from; `first` is the iteration it was reported with. The run
+        A state that was reported, to go on from; `first` is the iteration it was reported with. Its arrays
+        are taken over, not copied: for a large picture they may be most of the memory. The run
         then gives the picture of one that never stopped, bit for bit, except with SciPy's L-BFGS, which
         goes on from the best picture with nothing remembered.
     first : int

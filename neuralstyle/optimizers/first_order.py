@@ -98,7 +98,7 @@ def descend(
 ) -> np.ndarray:
     """Take the steps; the arguments and what is returned are those of `neuralstyle.optimizers.minimize`."""
     picture = np.array(picture, np.float32)
-    state = optimizer.start(picture) if state is None else {k: v.copy() for k, v in state.items()}
+    state = optimizer.start(picture) if state is None else dict(state)
     for iteration in range(first, iterations):
         losses, gradient = loss.losses_and_gradient(picture)
         check_finite(losses, iteration)

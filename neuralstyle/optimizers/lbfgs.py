@@ -125,7 +125,7 @@ def _restore(optimizer: PreconditionedLBFGS, arrays: dict[str, np.ndarray], pict
     ring = (optimizer.memory, *picture.shape)
     if arrays.keys() != {field.name for field in fields(_State)} or np.shape(arrays["steps"]) != ring:
         raise InputError("the state is not that of this optimizer and picture; start afresh")
-    return _State(**{name: array.copy() if array.ndim else array.item() for name, array in arrays.items()})
+    return _State(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
 
 
 class _Search:

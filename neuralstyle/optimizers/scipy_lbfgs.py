@@ -120,7 +120,7 @@ def _start_afresh(
         evaluate.best.reshape(-1).astype(np.float64),
         jac=True,
         method="L-BFGS-B",
-        bounds=None if bounds is None else Bounds(*bounds),
+        bounds=bounds and Bounds(*(np.ravel(bound) if np.ndim(bound) else bound for bound in bounds)),
         options={
             "maxcor": optimizer.memory,
             "maxiter": iterations,

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.ndimage import binary_opening
 
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
@@ -18,7 +19,7 @@ from neuralstyle.loss.terms import objective_of, temporal
 from neuralstyle.motion import Motion
 from neuralstyle.networks import Network
 from neuralstyle.optimizers import minimize
-from neuralstyle.pictures.colours import keep_colours, luminance
+from neuralstyle.pictures.colours import keep_colours, luminance, match_colours
 from neuralstyle.preparation import Scene, Style, network_for, prepare, starting_picture
 from neuralstyle.recipes import Recipe, stages
 from neuralstyle.runs.history import Step
@@ -240,10 +241,21 @@ class _Frames:
         elif motion.start == "content" or warped is None:
             start = content
         else:
-            # Where nothing can be warped from there is NaN.
-            start = np.where(np.isnan(warped), content, warped)
+            start = self._begun(warped, content, number)
         iterations = motion.iterations or max(1, self._stage.iterations // 2)
         return self._optimize(number, start, beside, iterations, cut=False)
+
+    def _begun(self, warped: np.ndarray, content: np.ndarray, number: int) -> np.ndarray:
+        """The warped frame before a frame, and where it shows nothing what the motion says."""
+        revealed = np.isnan(warped)
+        if self._motion.revealed == "recoloured":
+            earlier = number - self._motion.offsets[0]
+            _, trust = self._trusted(number, earlier)
+            # The rest of what cannot be trusted are edges and specks, where flow is hard to find.
+            revealed |= binary_opening(trust == 0, iterations=2)[..., np.newaxis]
+            painted = self._seen(np.float32(self._folder.finished(earlier, 0).picture))
+            content = match_colours(content, painted)
+        return np.where(revealed, content, warped)
 
     def _improve(self, number: int, at: int, step: int) -> Rendered | None:
         """Make a frame anew from what it was in the last pass and its neighbour in this one."""
@@ -295,7 +307,7 @@ class _Frames:
     ) -> Rendered | None:
         """Improve a frame in the recipe's range by the loss that serves all frames."""
         loss, recipe = self._opened(), self._stage
-        unit = np.float32(recipe.unit)
+        unit = np.float32(recipe.unit) * self._pace(beside)
         content = self._seen(self._folder.content(number))
         # The temporal loss asks for nothing if it weighs nothing.
         compared = {name: np.float32(beside.get(name, zeros)) for name, zeros in self._nothing.items()}
@@ -312,13 +324,21 @@ class _Frames:
                 raise _Stopped
 
         try:
-            bounds = (0.0, 255.0 / recipe.unit) if recipe.clip else None
             start = np.ascontiguousarray(np.float32(start) / unit)
+            white = np.broadcast_to(255.0 / unit, start.shape) if np.ndim(unit) else 255.0 / unit
+            bounds = (0.0, white) if recipe.clip else None
             minimize(recipe.optimizer, InUnits(loss, unit), start, iterations, report, bounds)
         except _Stopped:
             if self.stop.is_set():
                 return None
         return Rendered(number, _rounded(last["picture"] * unit), last["losses"], last["iteration"], cut)
+
+    def _pace(self, beside: dict[str, np.ndarray]) -> np.ndarray | np.float32:
+        """How far each pixel moves where the optimiser moves by one: 1 / √(1 + κ c), H×W×1."""
+        trusts = [array for name, array in beside.items() if name.startswith("trust")]
+        if not (trusts and self._motion.holding):
+            return np.float32(1)
+        return np.float32(1 / np.sqrt(1 + self._motion.holding * np.clip(sum(trusts), 0, 1)))
 
     def _tell(self, number: int, step: Step) -> None:
         if self._on_step is not None:
