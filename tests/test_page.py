@@ -324,6 +324,7 @@ def test_files_that_cannot_be_used_get_one_sentence_on_the_page(page, tmp_path):
         ("large.png", "has 300 megapixels, and the page takes 64"),
         ("dot.png", "has 1×1 pixels"),
     ):
+        page.wait_for_timeout(300)  # the place for the picture is made anew after one was refused
         drop(page, "content", tmp_path / name)
         expect(page.locator("#message [role=alert]")).to_contain_text(words)
         assert str(tmp_path) not in alert(page) and "Traceback" not in alert(page)
