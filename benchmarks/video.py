@@ -5,8 +5,8 @@ python benchmarks/video.py --flicker [--size 160x120] [--frames 5] [--speed 6] [
 python benchmarks/video.py --flicker --film FILE --shot 34:40 [--size 320x136]
 
 With --flicker: how much a stylised film flickers, beside its frames stylised one by one, and the style loss
-of both. Flicker is the mean of |x_i - warp(x_{i-1})| over the pixels whose flow can be trusted: the exact flow
-of the film that is made here, or for a FILE the flow that OpenCV finds by DIS.
+of both. Flicker is the mean of |x_i - warp(x_{i-1})| over the pixels whose flow can be trusted: the exact
+flow of the film that is made here, or for a FILE the flow that OpenCV finds by DIS.
 """
 
 import argparse

@@ -1,5 +1,8 @@
 """Where and how graphs are computed: what can be known without a GPU."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +11,8 @@ from neuralstyle import RECIPES, InputError
 from neuralstyle.graphs import (
     Machine,
     accelerator_bytes,
+    custom_gradient,
+    derivatives,
     new_graph,
     open_session,
     session_config,
@@ -106,3 +111,31 @@ def test_an_evaluation_gives_the_same_bits_every_time(shipped_network, photograp
 def test_tensorflow_does_not_join_additions_again():
     rewrites = session_config(Machine()).graph_options.rewrite_options
     assert rewrites.arithmetic_optimization == rewrites.OFF
+
+
+@custom_gradient
+def product_and_sum(x, y):
+    """With a derivative that nobody would take for TensorFlow's own."""
+    return (x * y, x + y), lambda by_product, by_sum: [by_product * y + 10 * by_sum, by_product * x]
+
+
+def test_a_custom_gradient_is_what_its_function_says():
+    with new_graph() as graph:
+        x, y = tf.constant([2.0, 3.0]), tf.constant([5.0, 7.0])
+        product, total = product_and_sum(x, y)
+        slopes = derivatives(3 * product + total, [x, y])
+    with open_session(graph) as session:
+        found = session.run([product, total, *slopes])
+    np.testing.assert_array_equal(found, [[10, 21], [7, 10], [25, 31], [6, 9]])
+
+
+def test_a_graph_with_custom_gradients_is_freed_with_what_it_holds():
+    with new_graph() as graph:
+        x = tf.constant([2.0])
+        slopes = derivatives(product_and_sum(x, x)[0], [x])
+    with open_session(graph) as session:
+        session.run(slopes)
+    freed = weakref.ref(graph)
+    del graph, x, slopes, session
+    gc.collect()
+    assert freed() is None

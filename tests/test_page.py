@@ -1,5 +1,6 @@
 """The page as somebody uses it: a server of its own, and a real browser that clicks, drops and paints."""
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from fractions import Fraction
 
 import imageio.v3 as iio
 import numpy as np
@@ -21,6 +23,8 @@ import pytest
 from PIL import Image
 
 from neuralstyle.command import main as cli
+from neuralstyle.networks import weights_folder
+from neuralstyle.runs.film import Film
 
 #: Where the gate says that the browser must be there, its tests must not be skipped.
 REQUIRED = bool(os.environ.get("NEURALSTYLE_TEST_PAGE"))
@@ -51,9 +55,9 @@ sys.exit(main(["page", *sys.argv[2:]]))
 
 
 class Server:
-    """A process with the page, in a folder of its own."""
+    """A process with the page, in a folder of its own; from its first answer on, it is never refused."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, wait=True):
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -62,22 +66,22 @@ class Server:
         command = [sys.executable, "-c", PROGRAM, "others.txt", "--port", str(self.port), "--no-browser"]
         self.log = (folder / "log.txt").open("w")
         self.process = subprocess.Popen([*command, *options], cwd=folder, stderr=self.log)
-        for _ in range(600):
-            if "the page is at" in (folder / "log.txt").read_text():
-                return
+        while "the page is at" not in (folder / "log.txt").read_text():
             assert self.process.poll() is None, (folder / "log.txt").read_text()
-            time.sleep(0.1)
+            time.sleep(0.05)
+        while wait and self.answer("/config")[0] == 503:  # it is starting
+            time.sleep(0.05)
 
     def answer(self, path, data=None, **headers):
-        """The status of a request, and the body where it is 200."""
+        """The status of a request, and the body where it is 200 or 503."""
         request = urllib.request.Request(self.address + path.lstrip("/"), data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, b""
+            return error.code, error.read() if error.code == 503 else b""
 
-    def end(self, number=signal.SIGTERM):
+    def end(self, number):
         self.process.send_signal(number)
         self.process.wait(60)
         self.log.close()
@@ -85,9 +89,14 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("page"))
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "networks").mkdir()
+    for ending in (".index", ".data-00000-of-00001"):
+        file = weights_folder() / f"wheat-field.ckpt{ending}"
+        shutil.copyfile(file, folder / "networks" / f"painting.ckpt{ending}")
+    server = Server(folder, "--networks", "networks")
     yield server
-    server.end()
+    server.end(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +149,9 @@ def put_in(page, pictures):
         expect(page.locator(f"#{where} img")).to_be_visible()
 
 
-def choose(page, method):
-    page.click("#method input")
-    page.fill("#method input", f"{method}:")
+def choose(page, method, where="method"):
+    page.click(f"#{where} input")
+    page.fill(f"#{where} input", f"{method}:")
     page.click(f"[role=option]:has-text('{method}:')")
 
 
@@ -246,9 +255,9 @@ def test_a_painting_stopped_and_gone_on_with_is_the_commands_to_the_bit(
     page, server, pictures, tmp_path, monkeypatch
 ):
     put_in(page, pictures)
-    small(page, 16)
+    small(page, 100)
     paint(page)
-    status(page, "of 16")
+    status(page, "of 100")
     expect(page.locator("#result img")).to_be_visible()  # it is seen while it grows
     page.click("#stop")
     status(page, "was stopped")
@@ -315,6 +324,7 @@ def test_files_that_cannot_be_used_get_one_sentence_on_the_page(page, tmp_path):
         ("large.png", "has 300 megapixels, and the page takes 64"),
         ("dot.png", "has 1×1 pixels"),
     ):
+        page.wait_for_timeout(300)  # the place for the picture is made anew after one was refused
         drop(page, "content", tmp_path / name)
         expect(page.locator("#message [role=alert]")).to_contain_text(words)
         assert str(tmp_path) not in alert(page) and "Traceback" not in alert(page)
@@ -361,6 +371,61 @@ def test_the_keyboard_alone_paints(page, pictures):
     assert page.evaluate("document.activeElement.id") == "paint"
     page.keyboard.press("Enter")
     status(page, "cat-transform.png is done")
+
+
+def test_a_pasted_picture_and_a_network_of_ones_own_give_a_picture_at_full_size(page, pictures):
+    page.uncheck("#look input")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async data => {
+            const blob = await (await fetch("data:image/png;base64," + data)).blob();
+            await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+        }""",
+        base64.b64encode((pictures / "cat.png").read_bytes()).decode(),
+    )
+    page.click("#content [aria-label='Paste from clipboard']")
+    expect(page.locator("#content img")).to_be_visible()
+    choose(page, "network painting.ckpt")
+    page.fill("#size input[type=number]", "64")
+    paint(page)
+    status(page, "painting-ckpt.png is done")
+    with page.context.expect_page() as opened_page:
+        page.click("#whole a")
+    opened_page.value.wait_for_load_state()
+    shown = "[document.contentType, document.images[0].naturalWidth]"
+    assert opened_page.value.evaluate(shown) == ["image/png", 64]
+    opened_page.value.close()
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory, photograph):
+    """Eight frames of 64×48 pixels."""
+    path = tmp_path_factory.mktemp("films") / "cat.mp4"
+    with Film(path, (48, 64), Fraction(10)) as written:
+        for at in range(8):
+            written.add(photograph[100:148, 120 + at : 184 + at])
+    return path
+
+
+def test_a_film_is_painted_with_its_command_and_played(page, film, tmp_path):
+    (tmp_path / "list.mp4").write_text("#EXTM3U\nfile:///etc/passwd\n")
+    page.click("#film > button")
+    drop(page, "film-file", tmp_path / "list.mp4")
+    assert "list.mp4: is no film that the page takes" in alert(page)
+    page.click("#film-file [aria-label=Clear]")
+    drop(page, "film-file", film)
+    expect(page.locator("#film-frames img")).to_have_count(6)
+    choose(page, "transform", "film-method")
+    page.fill("#frames input[type=number]", "3")
+    page.fill("#film-width input[type=number]", "64")
+    page.click("#paint-film")
+    expect(page.locator("#whole video")).to_be_visible()
+    shown = "document.querySelector('#whole video')"
+    page.wait_for_function(f"{shown}.readyState > 0")
+    assert page.evaluate(f"[{shown}.videoWidth, {shown}.duration]") == [64, pytest.approx(0.3, abs=0.01)]
+    expect(page.locator("#films a")).to_have_text("cat-transform.mp4")
+    command = command_of(page)
+    assert command[0] == "video" and command[command.index("--frames") + 1] == "1:3"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -420,6 +485,18 @@ def test_a_page_elsewhere_cannot_ask_by_a_name_that_stands_for_this_machine(serv
     assert server.answer("/gradio_api/proxy=http://192.0.2.1/")[0] == 404
 
 
+def test_it_answers_while_it_is_starting_and_can_be_closed(tmp_path, server):
+    starting = Server(tmp_path, wait=False)
+    status, body = starting.answer("/")
+    assert (status, b"is starting" in body, b'http-equiv="refresh"' in body) == (503, True, True)
+    assert starting.answer("/", Host="somewhere.example")[0] == 403
+    starting.end(signal.SIGINT)
+    assert starting.process.returncode == 0
+    taken = ["page", "--port", str(server.port), "--folder", str(tmp_path / "x"), "--no-browser"]
+    assert cli.main(taken) == 2
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
 def test_everybody_is_asked_for_the_password(tmp_path, capsys):
     assert cli.main(["page", "--address", "0.0.0.0", "--folder", str(tmp_path / "x"), "--no-browser"]) == 2
     assert "give a --password-file" in capsys.readouterr().err
@@ -430,35 +507,36 @@ def test_everybody_is_asked_for_the_password(tmp_path, capsys):
     for password, status in (("wrong words", 400), ("tell nobody", 200)):
         data = f"username=me&password={password.replace(' ', '+')}".encode()
         assert server.answer("/login", data)[0] == status
-    server.end()
-
-
-def test_a_page_that_was_killed_shows_what_it_had_and_goes_on(browser, pictures, tmp_path, asked):
-    server = Server(tmp_path)
-    page = opened(browser.new_page(), server, asked)
-    put_in(page, pictures)
-    small(page, 100_000)
-    paint(page)
-    status(page, "of 100000")
-    page.close()
-    server.end(signal.SIGINT)  # keeps what is being painted
-    assert (tmp_path / "results" / "cat-fur-neural-style.png.unfinished").exists()
-    server = Server(tmp_path)
-    page = opened(browser.new_page(), server, asked)
-    status(page, "cat-fur-neural-style.png was stopped")
-    expect(page.locator("#gallery img")).to_have_count(1)
-    page.click("#go-on")
-    status(page, "of 100000")
-    page.close()
     server.end(signal.SIGKILL)
-    assert (tmp_path / "results" / "cat-fur-neural-style.png.unfinished").exists()
-    assert not (tmp_path / "others.txt").exists()
 
 
 def test_no_other_host_was_asked_for_anything(server, asked):
     assert asked
     elsewhere = {url for url in asked if not re.match(r"(http://127\.0\.0\.1:\d+/|data:|blob:)", url)}
     assert elsewhere == set()
+    assert not (server.folder / "others.txt").exists()
+
+
+def test_a_page_that_was_killed_shows_what_it_had_and_goes_on(page, server, browser, pictures, asked):
+    """The last test with the server that the others share: it ends it."""
+    put_in(page, pictures)
+    results = server.folder / "results"
+    there = {path.name for path in results.glob("*.png")}
+    small(page, 100_000)
+    paint(page)
+    status(page, "of 100000")
+    server.end(signal.SIGINT)  # keeps what is being painted
+    (kept,) = {path.name for path in results.glob("*.png")} - there
+    assert (results / f"{kept}.unfinished").exists()
+    server = Server(server.folder)
+    page = opened(browser.new_page(), server, asked)
+    status(page, f"{kept} was stopped")
+    expect(page.locator("#gallery img")).to_have_count(1 + len(there))
+    page.click("#go-on")
+    status(page, "of 100000")
+    page.close()
+    server.end(signal.SIGKILL)
+    assert (results / f"{kept}.unfinished").exists()
     assert not (server.folder / "others.txt").exists()
 
 
@@ -505,3 +583,40 @@ def test_a_png_rendered_in_one_pass_gives_its_settings(pictures, tmp_path):
     wish = wish_of_record(tmp_path / "one.png", folder, program())
     assert [wish.content, *wish.styles] == names
     assert (wish.method, wish.size, wish.strength) == ("any-style", 64, 0.5)
+
+
+def test_what_is_said_for_all_runs_is_part_of_each_recipes_command(pictures, tmp_path):
+    from neuralstyle.command.page import program
+    from neuralstyle.web.folder import Folder
+    from neuralstyle.web.form import Wish, arguments_of
+
+    folder = Folder(tmp_path / "results")
+    folder.make()
+    cat, fur = (folder.keep(pictures / name, name) for name in ("cat.png", "fur.png"))
+    own = program(machine=["--workers", "2"])
+    wish = Wish(cat, (fur,), "neural-style", initial=fur, settings={"start": "noise"})
+    arguments = arguments_of(wish, folder, tmp_path / "x.png", own)
+    assert arguments[-2:] == ["--workers", "2"]
+    assert arguments.count("--initial") == 1
+    assert arguments[arguments.index("--initial") + 1] == str(folder.input(fur))
+    assert "--workers" not in arguments_of(Wish(cat, method="transform"), folder, tmp_path / "x.png", own)
+
+
+def test_networks_of_a_folder_are_found_by_their_names(tmp_path):
+    from neuralstyle.command.page import own_networks
+    from neuralstyle.files import InputError
+
+    for name in (
+        "a.ckpt.index",
+        "a.ckpt.data-00000-of-00001",
+        "a.ckpt.training.index",
+        "b.ckpt",
+        "notes.txt",
+    ):
+        (tmp_path / name).write_bytes(b"\n")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "saved_model.pb").write_bytes(b"\x08")
+    assert own_networks(tmp_path) == {name: tmp_path / name for name in ("a.ckpt", "b.ckpt", "exported")}
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="has no network"):
+        own_networks(tmp_path / "none")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuralstyle.command.onlookers import Onlookers
 from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.command.video_options import (
     KINDS,
@@ -32,7 +33,9 @@ from neuralstyle.recipes import Recipe, check_styles
 if TYPE_CHECKING:
     from neuralstyle.networks import Network
     from neuralstyle.pictures.reading import Picture
+    from neuralstyle.runs.history import Step
     from neuralstyle.runs.records import Record
+    from neuralstyle.runs.watching import Watcher
     from neuralstyle.video.flows import FlowFiles, Flows
     from neuralstyle.video.folder import WorkFolder
     from neuralstyle.video.frames import Frames
@@ -43,6 +46,35 @@ __all__ = ["KINDS", "main"]
 
 def main(arguments: Sequence[str]) -> int:
     """Repaint a film; the exit status: 0, or 130 where it was stopped early."""
+    return paint(arguments)
+
+
+def paint(
+    arguments: Sequence[str],
+    watchers: "Sequence[Watcher]" = (),
+    stop: threading.Event | None = None,
+) -> int:
+    """Repaint a film, with others who look on.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+    watchers : sequence of Watcher
+        Told of frames.
+    stop : threading.Event, optional
+        Once it is set, the run ends as after Ctrl-C.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    InputError
+        If an option or a file cannot be used.
+    """
+    others = Onlookers(watchers, stop or threading.Event())
     options = parser().parse_args(arguments)
     try:
         for name in ("width", "threads"):
@@ -53,10 +85,10 @@ def main(arguments: Sequence[str]) -> int:
         kind = network_kind(options)
         check_workers(options, kind)
         if kind is None:
-            return _stylize(options)
+            return _stylize(options, others)
         from neuralstyle.command.film_by_network import render
 
-        return render(kind, options)
+        return render(kind, options, others)
     except InputError as error:
         raise InputError(respelled(error)) from error
 
@@ -87,7 +119,7 @@ class _Request:
     folder: Path
 
 
-def _stylize(options: Namespace) -> int:
+def _stylize(options: Namespace, others: Onlookers) -> int:
     """Repaint a film by a recipe; the exit status."""
     request = _request(options)
     with quiet_import():
@@ -107,7 +139,7 @@ def _stylize(options: Namespace) -> int:
         machine,
         options.scene_cuts != "none",
     )
-    folder, stop = _work_folder(request), threading.Event()
+    folder, stop, finished = _work_folder(request), others.stop, 0
     with ExitStack() as stack:
         stack.enter_context(stopping_on_ctrl_c(stop))
         stack.enter_context(warnings.catch_warnings())
@@ -116,8 +148,15 @@ def _stylize(options: Namespace) -> int:
         folder.fill(request.frames, request.size, request.recipe.resampling)
         flows = stack.enter_context(_flows(request, folder))
         progress = stack.enter_context(FilmProgress(options.quiet, job, request.size))
-        for rendered in run_film(job, folder, flows, progress.step, stop):
+
+        def stepped(number: int, step: "Step") -> None:
+            progress.step(number, step)
+            others.frame(finished, None)
+
+        for rendered in run_film(job, folder, flows, stepped, stop):
             progress.frame(rendered)
+            finished += 1
+            others.frame(finished, rendered.picture)
         done = not stop.is_set()
     if not done:
         tell(

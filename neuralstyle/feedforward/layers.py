@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.graphs import custom_gradient
 from neuralstyle.networks import convolutions
 
 
@@ -84,7 +85,7 @@ def convolution(
         return convolutions.convolution(x, kernel, padding=padding)
     zeros = [[0, 0], [height // 2] * 2, [width // 2] * 2, [0, 0]] if padding == "SAME" else "VALID"
 
-    @tf.custom_gradient
+    @custom_gradient
     def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         # The kernel once for each column, moved to the right by as much.
         moved = [tf.pad(kernel, [[0, 0], [i, columns - 1 - i], [0, 0], [0, 0]]) for i in range(columns)]

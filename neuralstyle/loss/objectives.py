@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 import tensorflow as tf
 
+from neuralstyle.graphs import custom_gradient
 from neuralstyle.loss.targets import Targets
 
 Sums = dict[str, tf.Tensor]
@@ -167,7 +168,7 @@ def _normalized(piece: Piece, term: Term) -> dict[str, tf.Tensor]:
     StyleLoss.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def unchanged(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def gradient(weighted: tf.Tensor) -> tf.Tensor:
             return weighted / (tf.reduce_sum(tf.abs(weighted)) / abs(term.weight) + 1e-8)

@@ -9,6 +9,7 @@ from functools import partial
 
 import tensorflow as tf
 
+from neuralstyle.graphs import custom_gradient
 from neuralstyle.loss.objectives import Objective, Piece, Sums, Term
 from neuralstyle.loss.styles import STYLE_FORMULAS, named, style
 from neuralstyle.loss.targets import Targets
@@ -92,7 +93,7 @@ def _difference(pixels: tf.Tensor, axis: int) -> tf.Tensor:
     ahead, behind = ([slice(None)] * 3 for _ in range(2))
     ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
 
-    @tf.custom_gradient
+    @custom_gradient
     def difference(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             # x[i] is in d[i − 1] and, with a minus, in d[i]; beyond the ends there is nothing. Derived

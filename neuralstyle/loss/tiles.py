@@ -51,6 +51,7 @@ import numpy as np
 import tensorflow as tf
 
 from neuralstyle.files import InputError
+from neuralstyle.graphs import custom_gradient
 from neuralstyle.networks import Network, vgg, winograd
 
 
@@ -232,7 +233,7 @@ class TileInput:
 def _inside(features: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
     """The activations inside a box of rows and columns: top, bottom, left and right."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def inside(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             # TensorFlow's own derivative of a slice works on one core: a seventh of the second pass.

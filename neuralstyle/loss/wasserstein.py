@@ -39,6 +39,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle.graphs import custom_gradient
+
 #: What is added to the eigenvalues of covariances, and the least that they may be.
 FLOOR = 1e-4
 
@@ -122,7 +124,7 @@ def trace_of_root(covariance: tf.Tensor, root: np.ndarray) -> tf.Tensor:
         A scalar, float64, to about 1e-5.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def trace(covariance: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         factor = tf.cast(_cholesky(covariance), tf.float32)
         matrix = tf.matmul(root.astype(np.float32), factor)

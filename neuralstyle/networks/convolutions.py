@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle.graphs import held
+from neuralstyle.graphs import custom_gradient, held
 from neuralstyle.networks import winograd
 
 #: From so many channels on, at either end, Winograd's form is faster on a processor.
@@ -101,7 +101,7 @@ def convolution(
         return compute(x, weights, *biases)
 
     # What is held comes in as arguments: behind anything else TensorFlow looks for variables to derive by.
-    @tf.custom_gradient
+    @custom_gradient
     def convolve(x: tf.Tensor, weights: tf.Tensor, *biases: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         y = compute(x, weights, *biases)
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from neuralstyle.graphs import custom_gradient
 
-@tf.custom_gradient
+
+@custom_gradient
 def gram_matrix(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """The raw Gram matrix G = FᵀF of one picture's activations (Gatys et al. 2016, equation 3).
 
@@ -31,7 +33,7 @@ def gram_matrix(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], t
     return tf.matmul(flat, flat, transpose_a=True), gradient
 
 
-@tf.custom_gradient
+@custom_gradient
 def sum_and_gram(features: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., tf.Tensor]]:
     """The sum over positions of one picture's activations F, and their raw Gram matrix FᵀF.
 

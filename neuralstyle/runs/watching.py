@@ -3,10 +3,15 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from neuralstyle.files import first_line
 from neuralstyle.runs.history import Step
-from neuralstyle.runs.state import State
+
+if TYPE_CHECKING:
+    from neuralstyle.runs.state import State
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Watcher:
     def begin(self, beginning: Beginning) -> None:
         """The loss at one of the run's sizes is open, and the first step is about to be made."""
 
-    def state(self, state: State) -> None:
+    def state(self, state: "State") -> None:
         """What the run needs to go on from here; its arrays are overwritten by the next step."""
 
     def step(self, step: Step) -> None:
@@ -46,6 +51,9 @@ class Watcher:
 
     def snapshot(self, step: Step) -> None:
         """A picture on the way, as the result would be: every so many steps, if the recipe says so."""
+
+    def frame(self, done: int, picture: np.ndarray | None) -> None:
+        """A film has so many finished frames, and this is the last of them; None where that is not new."""
 
 
 class Watchers:
@@ -66,7 +74,7 @@ class Watchers:
         """Pass on what `Watcher.begin` is told."""
         self._tell("begin", beginning)
 
-    def state(self, state: State) -> None:
+    def state(self, state: "State") -> None:
         """Pass on what `Watcher.state` is told."""
         self._tell("state", state)
 

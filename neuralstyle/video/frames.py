@@ -25,6 +25,9 @@ _FASTEST = 240
 #: What stands for a number in the name of numbered pictures: %d, %04d, {}, {:04}, {:04d}.
 _NUMBER = re.compile(r"%(?P<percent>0\d+)?d|\{(?::(?P<brace>0\d+)?d?)?\}")
 
+#: Frames of more pixels than this are not decoded: a few bytes of a file could ask for all of the memory.
+_MOST_PIXELS = 2**27
+
 # Lines of ffmpeg's that say when a frame is shown, the film's rate, a sound, and what is wrong.
 _FRAME_LINE = re.compile(rb"\] n: *\d+ pts: *\S+ pts_time:(\S+)")
 _RATE_LINE = re.compile(rb"config in time_base: \S+ frame_rate: (\d+/\d+)")
@@ -302,7 +305,8 @@ def _frame_times(
     rate = sound = None
     complaint = ""
     command = [
-        *(program, "-hide_banner", "-v", "level+info", "-nostdin", "-i", f"file:{path}"),
+        *(program, "-hide_banner", "-v", "level+info", "-nostdin"),
+        *("-max_pixels", str(_MOST_PIXELS), "-i", f"file:{path}"),
         # Not a picture of the cover, which is why V is capital.
         *("-map", "0:V:0"),
         *("-vf", f"{filters}showinfo=checksum=0", "-fps_mode", "passthrough", "-f", "null", "-"),
@@ -351,7 +355,8 @@ def _decode(frames: Frames, first: int) -> Iterator[tuple[int, np.ndarray]]:
     size = f"{frames.size[1]}:{frames.size[0]}" if any(frames.size) else "iw*sar:ih"
     last = frames.numbers[-1]
     command = [
-        *(find_ffmpeg(frames.source), "-v", "error", "-nostdin", "-i", f"file:{frames.source}"),
+        *(find_ffmpeg(frames.source), "-v", "error", "-nostdin"),
+        *("-max_pixels", str(_MOST_PIXELS), "-i", f"file:{frames.source}"),
         *("-map", "0:V:0", "-vf", f"{filters}scale={size}:flags=bicubic+accurate_rnd+full_chroma_int"),
         *("-frames:v", str(last), "-fps_mode", "passthrough", "-f", "image2pipe", "-c:v", "ppm"),
         *("-pix_fmt", "rgb24", "pipe:"),

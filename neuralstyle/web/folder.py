@@ -16,6 +16,9 @@ MOST_PIXELS = 64 * 10**6
 #: Longest side, in pixels, of what the browser is shown of a picture, and of a thumbnail.
 SHOWN, THUMBNAIL = 1024, 320
 
+#: How a film ends that the page makes, and what the command calls the folder beside it where it is begun.
+FILM, _BEGUN = ".mp4", ".frames"
+
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
@@ -84,9 +87,13 @@ class Folder:
             If it is too large or no picture; the message calls it by the user's name.
         """
         check_picture(file, Path(called).name)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         suffix = Path(called).suffix.lower()
-        name = f"{digest}-{plain(Path(called).stem)}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+        return self.keep_as(file, called, suffix if _SUFFIX.fullmatch(suffix) else "")
+
+    def keep_as(self, file: Path, called: str, suffix: str) -> str:
+        """Keep a file that has been found good; its name in ``inputs/``."""
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        name = f"{digest}-{plain(Path(called).stem)}{suffix}"
         if not (self.inputs / name).is_file():
             with replacing(self.inputs / name) as temporary:
                 shutil.copyfile(file, temporary)
@@ -120,15 +127,22 @@ class Folder:
     def unfinished(self) -> list[Path]:
         """The results whose runs were stopped or killed, and can go on; they may have no picture yet."""
         states = [path for path in self.path.glob("*.png.unfinished") if _is_own(path)]
+        states += [path for path in self.path.glob(f".*{FILM}{_BEGUN}") if path.is_dir()]
         states.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        results = [path.with_name(path.name.removesuffix(".unfinished")) for path in states]
+        names = [path.name.removesuffix(".unfinished").removesuffix(_BEGUN).lstrip(".") for path in states]
+        results = [self.path / name for name in names]
         return [path for path in results if self.settings(path)]
 
-    def new_result(self, stem: str) -> Path:
-        """The name of a picture that is not there yet: ``cup-starry.png``, ``cup-starry-2.png``."""
+    def films(self) -> list[Path]:
+        """The films that were made, the newest first."""
+        films = [path for path in self.path.glob(f"*{FILM}") if _is_own(path)]
+        return sorted(films, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+
+    def new_result(self, stem: str, suffix: str = ".png") -> Path:
+        """The name of a result that is not there yet: ``cup-starry.png``, ``cup-starry-2.png``."""
         number = 1
         while True:
-            path = self.path / f"{stem}{f'-{number}' if number > 1 else ''}.png"
+            path = self.path / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
             if not (path.exists() or unfinished(path).exists() or self._settings(path).exists()):
                 return path
             number += 1

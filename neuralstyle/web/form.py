@@ -18,6 +18,9 @@ NETWORKS = {
     ONE_STYLE: "the wheat field, in one pass",
 }
 
+#: What the names of the user's own networks begin with, among the methods.
+OWN = "network "
+
 #: What the page says about colours, and the options that do it.
 COLOURS = {
     "the painting's": (),
@@ -98,12 +101,21 @@ class Program:
         Does it.
     load : callable
         Loads what it needs, so that the first picture need not wait.
+    networks : mapping of str to pathlib.Path
+        The user's own networks of one style.
+    machine : tuple of str
+        Options of every recipe's run: on how many workers, say.
+    no_films : str
+        What has to be installed before films can be made; empty where it is.
     """
 
     settings: tuple[Setting, ...]
     plan: Callable[[Sequence[str]], int | None]
     paint: Paint
     load: Callable[[], None]
+    networks: Mapping[str, Path] = field(default_factory=dict)
+    machine: tuple[str, ...] = ()
+    no_films: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,14 @@ class Wish:
     seed : int
     settings : mapping of str to str
         What is typed for each `Setting`.
+    initial : str
+        The name of an uploaded picture to start from; empty: what the settings say.
+    film : str
+        The name of an uploaded film; there is no photograph then, and the size is the width.
+    frames : int
+        How many of its frames, from the first.
+    steady : bool
+        Whether a network's frames are held to those before them.
     """
 
     content: str = ""
@@ -152,6 +172,10 @@ class Wish:
     fixed: str = "7"
     seed: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
+    initial: str = ""
+    film: str = ""
+    frames: int = 0
+    steady: bool = True
 
     def as_json(self) -> dict:
         """What `wish_from` makes a wish of again."""
@@ -169,18 +193,18 @@ def wish_from(values: Mapping[str, object]) -> Wish:
 
 def stem(wish: Wish) -> str:
     """What the result of a wish is called: ``cup-wheat-field-painterly``."""
-    names = [wish.content, *(wish.styles if takes_styles(wish.method) else [])][:2]
+    names = [wish.film or wish.content, *(wish.styles if takes_styles(wish.method) else [])][:2]
     # A kept picture's name begins with twelve digits of its digest.
     parts = [plain(Path(name).stem[13:])[:24].strip("-") for name in names]
-    return "-".join([*parts, wish.method])
+    return "-".join([*parts, plain(wish.method.removeprefix(OWN))])
 
 
 def takes_styles(method: str) -> bool:
     """Whether a method paints in the style of pictures that are given."""
-    return method not in (FIXED_STYLE, ONE_STYLE)
+    return method not in (FIXED_STYLE, ONE_STYLE) and not method.startswith(OWN)
 
 
-def arguments_of(wish: Wish, folder: Folder, output: Path, settings: Sequence[Setting]) -> list[str]:
+def arguments_of(wish: Wish, folder: Folder, output: Path, program: Program) -> list[str]:
     """The command line that does what is wished.
 
     Parameters
@@ -189,30 +213,47 @@ def arguments_of(wish: Wish, folder: Folder, output: Path, settings: Sequence[Se
     folder : Folder
         Where the pictures are.
     output : pathlib.Path
-    settings : sequence of Setting
+    program : Program
 
     Raises
     ------
     InputError
         If a picture is missing, or something said is none of what could be said.
     """
-    if not wish.content:
+    if wish.film:
+        arguments = ["video", str(folder.input(wish.film))]
+    elif wish.content:
+        arguments = ["--content", str(folder.input(wish.content))]
+    else:
         raise InputError("there is no photograph yet; drop one, or use the bundled pair")
-    arguments = ["--content", str(folder.input(wish.content))]
     if takes_styles(wish.method):
         if not wish.styles:
             raise InputError("there is no painting yet; drop one, or use the bundled pair")
         arguments += ["--styles", *(str(folder.input(name)) for name in wish.styles)]
         if wish.weights and len(set(wish.weights)) > 1:
             arguments += ["--style-blend-weights", *(f"{float(weight):g}" for weight in wish.weights)]
-    arguments += ["--longer-side", str(int(wish.size)), "--output", str(output)]
+    side = "--width" if wish.film else "--longer-side"
+    arguments += [side, str(int(wish.size)), "--output", str(output)]
     if wish.colours not in COLOURS:
         raise InputError(f"colours are {wish.colours!r}; choose one of those that the page shows")
-    return arguments + (_one_pass(wish) if wish.method in NETWORKS else _recipe(wish, folder, settings))
+    if wish.film:
+        return arguments + _film(wish, program)
+    one_pass = is_network(wish.method)
+    return arguments + (_one_pass(wish, program) if one_pass else _recipe(wish, folder, program))
 
 
-def _one_pass(wish: Wish) -> list[str]:
-    """The options of a network that renders in one pass."""
+def is_network(method: str) -> bool:
+    """Whether a method is a network that renders in one pass."""
+    return method in NETWORKS or method.startswith(OWN)
+
+
+def _network(wish: Wish, program: Program) -> list[str]:
+    """The options that choose a network."""
+    if wish.method.startswith(OWN):
+        path = program.networks.get(wish.method.removeprefix(OWN))
+        if path is None:
+            raise InputError(f"there is no {wish.method} here; choose one that the page shows")
+        return [f"--transform={path}"]
     arguments = {
         ANY_STYLE: ["--any-style"],
         FIXED_STYLE: [f"--fixed-style={wish.fixed}"],
@@ -220,6 +261,24 @@ def _one_pass(wish: Wish) -> list[str]:
     }[wish.method]
     if wish.method == ANY_STYLE and wish.strength < 1:
         arguments.append(f"--strength={float(wish.strength):g}")
+    return arguments
+
+
+def _film(wish: Wish, program: Program) -> list[str]:
+    """The options of a film."""
+    arguments = ["--frames", f"1:{int(wish.frames)}"]
+    if not is_network(wish.method):
+        arguments += ["--recipe", wish.method]
+    else:
+        arguments += [*_network(wish, program), *(["--temporal-blend"] if wish.steady else [])]
+    if wish.colours != next(iter(COLOURS)):
+        arguments.append("--preserve-colors")  # a film has no other way
+    return arguments
+
+
+def _one_pass(wish: Wish, program: Program) -> list[str]:
+    """The options of a network that renders in one pass."""
+    arguments = _network(wish, program)
     if wish.strokes != 1:
         arguments.append(f"--stroke-scale={float(wish.strokes):g}")
     if wish.colours != next(iter(COLOURS)):
@@ -227,11 +286,14 @@ def _one_pass(wish: Wish) -> list[str]:
     return arguments
 
 
-def _recipe(wish: Wish, folder: Folder, settings: Sequence[Setting]) -> list[str]:
+def _recipe(wish: Wish, folder: Folder, program: Program) -> list[str]:
     """The options of a recipe."""
     recipe = find_recipe(wish.method)
     arguments = ["--recipe", wish.method, *COLOURS[wish.colours]]
     own = dict(wish.settings)
+    if wish.initial:
+        own["start"] = ""
+        arguments += ["--initial", str(folder.input(wish.initial))]
     if wish.balance and not own.get("style_weight"):
         own["style_weight"] = f"{recipe.style_weight * 10 ** float(wish.balance):.4g}"
     if wish.strokes != 1:
@@ -241,9 +303,9 @@ def _recipe(wish: Wish, folder: Folder, settings: Sequence[Setting]) -> list[str
         arguments += ["--masks", *masks]
     if wish.seed:
         arguments += ["--seed", str(int(wish.seed))]
-    for setting in settings:
+    for setting in program.settings:
         arguments += setting.arguments(own.get(setting.name, ""))
-    return arguments
+    return arguments + list(program.machine)
 
 
 def bundled_pair(folder: Folder) -> tuple[str, str]:

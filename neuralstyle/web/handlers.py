@@ -10,7 +10,7 @@ import gradio as gr
 from neuralstyle.files import InputError
 from neuralstyle.recipes import RECIPES
 from neuralstyle.web import form, layout, record, telling
-from neuralstyle.web.folder import THUMBNAIL, Folder
+from neuralstyle.web.folder import FILM, THUMBNAIL, Folder
 from neuralstyle.web.layout import SAID, Widgets
 from neuralstyle.web.masking import masks_of
 from neuralstyle.web.painting import DONE, PAINTING, STOPPED, Painter, Run
@@ -34,9 +34,18 @@ def chosen_style(event: gr.SelectData) -> tuple[str, str]:
     return str(int(event.index)), form.FIXED_STYLE
 
 
-def _said(message: object) -> str:
+def said(message: object) -> str:
     """A sentence above the form; nothing where there is none."""
     return f'<p role="alert" class="failed">{html.escape(telling.sentence(message))}</p>' if message else ""
+
+
+def uploaded(value: Mapping) -> tuple[Path, str]:
+    """A file that the browser uploaded, and no other that it might name; and what the user calls it."""
+    uploads = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
+    file = Path(value["path"]).resolve()
+    if not (file.is_relative_to(uploads) and file.is_file()):
+        raise InputError("that is no file that was uploaded; drop it once more")
+    return file, str(value.get("orig_name") or file.name)
 
 
 class Handlers:
@@ -56,7 +65,7 @@ class Handlers:
         """What a page shows that is opened or loaded again: what is being painted, or was last."""
         run = self.painter.latest()
         settings = self.folder.settings(run.output) if run else None
-        if settings:
+        if settings and not settings.get("film"):
             return [*self._filled(form.wish_from(settings)), {}]
         return [*[gr.skip()] * len(self._filled(form.Wish())), {}]
 
@@ -66,17 +75,14 @@ class Handlers:
             name = self._kept(value)
             shown, message = self._shown(name), ""
         except InputError as error:
-            name, shown, message = "", None, _said(error)
+            name, shown, message = "", None, said(error)
         names = [*names[:slot], name, *names[slot + 1 :]]
         return [shown, names, message, *([self._canvas(names[0])] if slot == 0 else [])]
 
     def _kept(self, value: Mapping) -> str:
-        """Keep a file that the browser uploaded, and no other that it might name."""
-        uploads = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
-        file = Path(value["path"]).resolve()
-        if not (file.is_relative_to(uploads) and file.is_file()):
-            raise InputError("that is no picture that was uploaded; drop it once more")
-        return self.folder.keep(file, str(value.get("orig_name") or file.name))
+        """Keep a picture that the browser uploaded."""
+        file, called = uploaded(value)
+        return self.folder.keep(file, called)
 
     def _shown(self, name: str) -> str:
         """What the browser is shown of a kept picture."""
@@ -90,31 +96,34 @@ class Handlers:
 
     def look(self, widgets: Widgets, values: Mapping) -> str:
         """Show at once how any style would look, if there are two pictures and that is wanted."""
+        styles, weights = styles_of(widgets, values)
         names = values[widgets.pictures.names]
-        if not (values[widgets.controls.look] and names[0] and any(names[1:])):
+        if not (values[widgets.controls.look] and names[0] and styles):
             return gr.skip()
         try:
-            styles, weights = _styles(widgets, values)
             wish = form.Wish(names[0], styles, form.ANY_STYLE, _LOOK, weights=weights)
             output = self.folder.look()
-            arguments = form.arguments_of(wish, self.folder, output, ())
+            arguments = form.arguments_of(wish, self.folder, output, self.program)
             self.folder.remember(output, wish.as_json())
             self.painter.add([*arguments, "--overwrite"], output, None, look=True)
         except InputError as error:
-            return _said(error)
+            return said(error)
         return ""
 
     def paint(self, widgets: Widgets, values: Mapping) -> str:
         """Put what is said on the page into the queue."""
+        return self.ask_for(_wish(widgets, values))
+
+    def ask_for(self, wish: form.Wish) -> str:
+        """Put what is wished into the queue; what is to be said where that cannot be."""
         try:
-            wish = _wish(widgets, values)
-            output = self.folder.new_result(form.stem(wish))
-            arguments = form.arguments_of(wish, self.folder, output, self.program.settings)
+            output = self.folder.new_result(form.stem(wish), FILM if wish.film else ".png")
+            arguments = form.arguments_of(wish, self.folder, output, self.program)
             iterations = self.program.plan(arguments)
             self.folder.remember(output, wish.as_json())
             self.painter.add(arguments, output, iterations)
         except InputError as error:
-            return _said(error)
+            return said(error)
         return ""
 
     def go_on(self, name: str = "") -> str:
@@ -124,11 +133,11 @@ class Handlers:
             if result not in self.folder.unfinished():
                 raise InputError("no run was stopped that could go on; paint a new one")
             wish = form.wish_from(self.folder.settings(result))
-            arguments = form.arguments_of(wish, self.folder, result, self.program.settings)
+            arguments = form.arguments_of(wish, self.folder, result, self.program)
             iterations = self.program.plan(arguments)
             self.painter.add([*arguments, "--resume"], result, iterations)
         except InputError as error:
-            return _said(error)
+            return said(error)
         return ""
 
     def _stopped(self) -> Path | None:
@@ -145,11 +154,11 @@ class Handlers:
             kept = [self.folder.input(self._kept(layer)) for layer in layers]
             pictures = masks_of(kept, list(layout.BRUSHES), self.folder)
         except InputError as error:
-            return [[], _NO_MASKS, _said(error)]
-        masks = pictures[: max(1, sum(map(bool, names[1:])))]
+            return [[], _NO_MASKS, said(error)]
+        masks = pictures[: max(1, sum(map(bool, paintings(names))))]
         used = [f"painting {at}" for at, mask in enumerate(masks, 1) if mask != "all"]
-        said = f"Masks for {' and '.join(used)}." if used else _NO_MASKS
-        return [masks if used else [], said, ""]
+        told = f"Masks for {' and '.join(used)}." if used else _NO_MASKS
+        return [masks if used else [], told, ""]
 
     def _canvas(self, name: str) -> dict | None:
         """What the editor of masks paints on."""
@@ -185,7 +194,7 @@ class Handlers:
         stopped = result in self.folder.unfinished()
         if settings:
             wish = form.wish_from(settings)
-            arguments = form.arguments_of(wish, self.folder, result, self.program.settings)
+            arguments = form.arguments_of(wish, self.folder, result, self.program)
         else:
             arguments = ["--from-record", str(result), "--output", "again.png"]
         return [
@@ -218,22 +227,24 @@ class Handlers:
 
     def _unfilled(self, error: InputError) -> list:
         count = len(self._filled(form.Wish()))
-        return [*[gr.skip()] * (count - 1), _said(error)]
+        return [*[gr.skip()] * (count - 1), said(error)]
 
     def _filled(self, wish: form.Wish) -> list:
         """The form as a wish says it, in the order of `Widgets.filled`."""
         empty = [""] * layout.PAINTINGS
-        names = [wish.content, *(*wish.styles, *empty)[: layout.PAINTINGS]]
+        names = [wish.content, *(*wish.styles, *empty)[: layout.PAINTINGS], wish.initial]
         weights = (*wish.weights, *[1.0] * layout.PAINTINGS)[: layout.PAINTINGS]
         try:
             pictures = [self._shown(name) if name else None for name in names]
         except InputError:  # somebody removed it
-            names, pictures = ["", *empty], [None] * (1 + layout.PAINTINGS)
+            names, pictures = ["", *empty, ""], [None] * (2 + layout.PAINTINGS)
+        *pictures, initial = pictures
         masks = list(wish.masks)
         return [
             *(names, masks, *pictures, *weights),
             *(getattr(wish, name) for name in SAID),
             *(wish.settings.get(setting.name, "") for setting in self.program.settings),
+            initial,
             self._canvas(names[0]),
             "Masks as in the picture." if masks else _NO_MASKS,
             "",
@@ -242,13 +253,15 @@ class Handlers:
     def news(self, seen: dict) -> list:
         """What is new since a page was told last."""
         version = self.painter.version
+        films = self.folder.films()[:_GALLERY]
         listed = [path.name for path in self.folder.results()][:_GALLERY]
-        if seen and seen["version"] == version and seen["listed"] == listed:
-            return [gr.skip()] * 10
+        named = [*listed, *(path.name for path in films)]
+        if seen and seen["version"] == version and seen["listed"] == named:
+            return [gr.skip()] * 12
         run = self.painter.latest()
-        now = {"version": version, "listed": listed, "picture": telling.picture_key(run)}
+        now = {"version": version, "listed": named, "picture": telling.picture_key(run)}
         gallery = gr.skip()
-        if seen.get("listed") != listed or (run and run.number != seen.get("number")):
+        if seen.get("listed") != named or (run and run.number != seen.get("number")):
             gallery = [(str(self.folder.shown(self.folder.path / name, THUMBNAIL)), name) for name in listed]
         ended = run and run.status == DONE and seen.get("ended") != run.number
         now |= {"number": run and run.number, "ended": run.number if run and run.status == DONE else None}
@@ -260,8 +273,10 @@ class Handlers:
             gr.update(interactive=stopped is not None),
             self._compared(run) if ended else gr.skip(),
             telling.losses(run) if run and run.losses else gr.skip(),
+            telling.whole(run),
             form.command_line(telling.plain_arguments(run)) if run else gr.skip(),
             gallery,
+            telling.films(films),
             listed,
             now,
         ]
@@ -270,7 +285,7 @@ class Handlers:
         """The result, or what there is of it."""
         if run is None:
             return None
-        written = run.status in (DONE, STOPPED) and run.output.is_file()
+        written = run.status in (DONE, STOPPED) and run.output.is_file() and not run.film
         return str(run.output) if written else (run.picture if run.picture is not None else gr.skip())
 
     def _compared(self, run: Run) -> object:
@@ -282,9 +297,14 @@ class Handlers:
             return gr.skip()
 
 
-def _styles(widgets: Widgets, values: Mapping) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def paintings(names: list[str]) -> list[str]:
+    """Of the names of the pictures, those of the paintings."""
+    return names[1 : layout.PAINTINGS + 1]
+
+
+def styles_of(widgets: Widgets, values: Mapping) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """The paintings that are there, and how much each of them counts."""
-    names = values[widgets.pictures.names][1:]
+    names = paintings(values[widgets.pictures.names])
     weights = [values[slider] for slider in widgets.pictures.weights]
     pairs = [(name, float(weight)) for name, weight in zip(names, weights, strict=True) if name]
     return tuple(name for name, _ in pairs), tuple(weight for _, weight in pairs)
@@ -292,11 +312,12 @@ def _styles(widgets: Widgets, values: Mapping) -> tuple[tuple[str, ...], tuple[f
 
 def _wish(widgets: Widgets, values: Mapping) -> form.Wish:
     """What is said on the page."""
-    styles, weights = _styles(widgets, values)
+    styles, weights = styles_of(widgets, values)
     said = {name: values[getattr(widgets.controls, name)] for name in SAID}
     settings = {name: values[box] for name, box in widgets.controls.settings.items() if values[box]}
     return form.Wish(
         content=values[widgets.pictures.names][0],
+        initial=values[widgets.pictures.names][-1],
         styles=styles,
         weights=weights,
         masks=tuple(values[widgets.pictures.masks]),

@@ -8,7 +8,7 @@ import gradio as gr
 from neuralstyle.recipes import RECIPES
 from neuralstyle.web import STYLES_IN_A_ROW
 from neuralstyle.web.folder import Folder
-from neuralstyle.web.form import COLOURS, NETWORKS, Setting, Wish
+from neuralstyle.web.form import COLOURS, NETWORKS, OWN, Program, Setting, Wish
 
 #: Longest side, in pixels, of the photograph that masks are painted on.
 PAINTED = 512
@@ -18,39 +18,6 @@ PAINTINGS = 4
 
 #: The brushes of the masks, one a painting (Okabe & Ito's colours, for every eye), and what they are called.
 BRUSHES = {"#E69F00": "orange", "#56B4E9": "light blue", "#009E73": "green", "#CC79A7": "pink"}
-
-STYLE = """
-.gradio-container {max-width: 1400px !important; margin: 0 auto}
-#title h1 {margin: 0; font-weight: 650; letter-spacing: -.02em}
-#title p {margin: .1em 0 0; opacity: .75}
-#message {padding: 0; min-height: 0; border: 0}
-#message .failed, #status .failed {color: #b3261e; font-weight: 600}
-.dark #message .failed, .dark #status .failed {color: #ffb4ab}
-#status {min-height: 3.2em}
-#status progress {width: 100%; height: .6em; accent-color: #D55E00}
-#status p {margin: .2em 0}
-#gallery .grid-wrap, #thumbnails .grid-wrap {max-height: none}
-#thumbnails .grid-container {grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)) !important}
-#thumbnails .grid-container > * {width: auto !important}
-#command textarea {font-family: ui-monospace, monospace; font-size: 12px}
-:focus-visible {outline: 3px solid #0072B2 !important; outline-offset: 2px}
-.gradio-container, .gradio-container > .main {width: 100% !important; box-sizing: border-box}
-#content, #style-1 {min-width: 120px !important}
-@media (max-width: 640px) {
-  .gradio-container > .main {padding: 8px !important}
-  #result {height: 320px !important}
-}
-"""
-
-
-def theme() -> gr.Theme:
-    """A theme that asks no other host for its fonts."""
-    return gr.themes.Soft(
-        primary_hue="orange",
-        neutral_hue="stone",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    )
 
 
 @dataclass(frozen=True)
@@ -63,7 +30,8 @@ class Pictures:
     styles : list of gr.Image
     weights : list of gr.Slider
     names : gr.State
-        Names in the folder: that of the photograph, and those of the paintings, "" where there is none.
+        Names in the folder, "" where there is none: of the photograph, of each painting, and of the
+        picture to start from.
     masks : gr.State
         The same of the masks, "all" where there is none.
     bundled : gr.Button
@@ -101,6 +69,7 @@ class Controls:
     fixed: gr.Textbox
     thumbnails: gr.Gallery
     settings: dict[str, gr.Dropdown | gr.Textbox]
+    initial: gr.Image
     paint: gr.Button
     look: gr.Checkbox
 
@@ -111,6 +80,7 @@ class Shown:
 
     picture: gr.Image
     status: gr.HTML
+    whole: gr.HTML
     stop: gr.Button
     go_on: gr.Button
     compare: gr.ImageSlider
@@ -123,6 +93,7 @@ class Results:
     """What was made."""
 
     gallery: gr.Gallery
+    films: gr.HTML
     chosen: gr.State
     picture: gr.Image
     command: gr.Textbox
@@ -159,7 +130,7 @@ class Widgets:
         return [
             *(pictures.names, pictures.masks, pictures.content, *pictures.styles, *pictures.weights),
             *(getattr(controls, name) for name in SAID),
-            *controls.settings.values(),
+            *(*controls.settings.values(), controls.initial),
             *(self.masks.editor, self.masks.said, self.message),
         ]
 
@@ -168,7 +139,7 @@ class Widgets:
         shown = self.shown
         return [
             *(shown.picture, shown.status, shown.stop, shown.go_on, shown.compare, shown.losses),
-            *(shown.command, self.results.gallery, self.listed, self.seen),
+            *(shown.whole, shown.command, self.results.gallery, self.results.films, self.listed, self.seen),
         ]
 
 
@@ -188,7 +159,7 @@ def pictures() -> Pictures:
                 with gr.Column(min_width=160):
                     styles.append(_picture(f"Painting {number}", f"style-{number}", 150))
                     weights.append(gr.Slider(0, 5, 1, step=0.1, label="counts"))
-    names = gr.State([""] * (PAINTINGS + 1))
+    names = gr.State([""] * (PAINTINGS + 2))
     return Pictures(content, styles, weights, names, gr.State([]), bundled)
 
 
@@ -205,13 +176,23 @@ def _picture(label: str, name: str, height: int) -> gr.Image:
     )
 
 
-def controls(settings: tuple[Setting, ...]) -> Controls:
+def methods(program: Program) -> list[tuple[str, str]]:
+    """Whose recipes there are, and which networks."""
+    recipes = [(f"{name}: {_first_words(recipe.source)}", name) for name, recipe in RECIPES.items()]
+    return recipes + networks(program)
+
+
+def networks(program: Program) -> list[tuple[str, str]]:
+    """The networks that render in one pass."""
+    own = [(f"{OWN}{name}: your own, in one pass", f"{OWN}{name}") for name in program.networks]
+    return [(f"{name}: {what}", name) for name, what in NETWORKS.items()] + own
+
+
+def controls(program: Program) -> Controls:
     """What decides the picture beside the pictures."""
     wish = Wish()
-    methods = [(f"{name}: {what}", name) for name, what in NETWORKS.items()]
-    methods = [(f"{name}: {_first_words(recipe.source)}", name) for name, recipe in RECIPES.items()] + methods
     method = gr.Dropdown(
-        methods,
+        methods(program),
         value=wish.method,
         label="Method",
         info="Whose recipe paints, or which network renders in one pass.",
@@ -240,14 +221,28 @@ def controls(settings: tuple[Setting, ...]) -> Controls:
             info="Whose they are in the result.",
         )  # fmt: skip
     fixed, thumbnails = _fixed_styles(wish)
-    own, seed = _all_settings(settings)
+    own, seed, initial = _all_settings(program.settings)
     look = gr.Checkbox(
         True, label="Show at once how any style would look", elem_id="look",
         info="A network renders the pair in a second or two, as soon as both pictures are there.",
     )  # fmt: skip
     paint = gr.Button("Paint it properly", variant="primary", size="lg", elem_id="paint")
     return Controls(
-        method, size, balance, strength, strokes, colours, seed, fixed, thumbnails, own, paint, look
+        *(
+            method,
+            size,
+            balance,
+            strength,
+            strokes,
+            colours,
+            seed,
+            fixed,
+            thumbnails,
+            own,
+            initial,
+            paint,
+            look,
+        )
     )
 
 
@@ -300,12 +295,14 @@ def masks() -> Masks:
     return Masks(editor, use, clear, said)
 
 
-def _all_settings(settings: tuple[Setting, ...]) -> tuple[dict, gr.Number]:
+def _all_settings(settings: tuple[Setting, ...]) -> tuple[dict, gr.Number, gr.Image]:
     """A control for each field of a recipe that the command has an option for."""
     own = {}
     with gr.Accordion("All settings", open=False, elem_id="all-settings"):
         gr.Markdown("What is left empty is as the recipe has it: each box shows the recipe's own value.")
-        seed = gr.Number(0, precision=0, minimum=0, label="seed", info="of the noise", elem_id="seed")
+        with gr.Row():
+            seed = gr.Number(0, precision=0, minimum=0, label="seed", info="of the noise", elem_id="seed")
+            initial = _picture("Start from", "initial", 150)
         with gr.Row():
             for setting in settings:
                 name = {"label": setting.name, "info": setting.help, "elem_id": f"set-{setting.name}"}
@@ -314,7 +311,7 @@ def _all_settings(settings: tuple[Setting, ...]) -> tuple[dict, gr.Number]:
                     own[setting.name] = gr.Dropdown(["", *choices], value="", min_width=250, **name)
                 else:
                     own[setting.name] = gr.Textbox("", min_width=250, max_lines=1, **name)
-    return own, seed
+    return own, seed, initial
 
 
 def shown() -> Shown:
@@ -324,6 +321,7 @@ def shown() -> Shown:
         buttons=["download", "fullscreen"],
     )  # fmt: skip
     status = gr.HTML("", elem_id="status")
+    whole = gr.HTML("", elem_id="whole")
     with gr.Row():
         stop = gr.Button("Stop, and keep what there is", elem_id="stop", interactive=False)
         go_on = gr.Button("Go on", elem_id="go-on", interactive=False)
@@ -342,7 +340,7 @@ def shown() -> Shown:
                 label="Makes the same picture, from the folder in which the page was started",
                 lines=4, interactive=False, buttons=["copy"], elem_id="command",
             )  # fmt: skip
-    return Shown(picture, status, stop, go_on, compare, losses, command)
+    return Shown(picture, status, whole, stop, go_on, compare, losses, command)
 
 
 def results(folder: Folder) -> Results:
@@ -354,6 +352,7 @@ def results(folder: Folder) -> Results:
                 columns=5, height="auto", allow_preview=False, show_label=False, format="jpeg", buttons=[],
                 elem_id="gallery", object_fit="cover", fit_columns=False,
             )  # fmt: skip
+            films = gr.HTML("", elem_id="films")
         with gr.Column(scale=2, min_width=300):
             picture = gr.Image(
                 label="Chosen", type="filepath", interactive=False, height=260, elem_id="chosen",
@@ -371,7 +370,7 @@ def results(folder: Folder) -> Results:
                 size="sm",
                 elem_id="own-png",
             )
-    return Results(gallery, gr.State(""), picture, command, again, go_on, own)
+    return Results(gallery, films, gr.State(""), picture, command, again, go_on, own)
 
 
 def fixed_style_thumbnails() -> list[tuple[object, str]]:

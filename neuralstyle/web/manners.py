@@ -1,33 +1,15 @@
 """Who may ask the page for what: this machine alone, or a password; no other host, no file elsewhere."""
 
-import hmac
 import ipaddress
 import json
-import os
-import shutil
-import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from neuralstyle.files import InputError
-from neuralstyle.web.folder import LARGEST_FILE, Folder
-from neuralstyle.web.painting import Painter
-
-if TYPE_CHECKING:
-    from neuralstyle.web.form import Program
 
 _Message = MutableMapping[str, object]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
-
-#: What Gradio reads before it is imported: it then asks no other host for anything.
-_SETTINGS = {
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-}
 
 #: What the page itself asks for; Gradio has more, some of which fetches from other hosts.
 _ROUTES = (
@@ -62,28 +44,19 @@ def read_password(path: Path) -> str:
     return password
 
 
-def check_address(address: str, port: int, password: str | None) -> None:
-    """Find out whether the page may answer at an address, and whether nobody else does.
+def check_address(address: str, password: str | None) -> None:
+    """Find out whether the page may answer at an address.
 
     Raises
     ------
     InputError
-        If others can reach the address and there is no password; if it is none of this machine, or in use.
+        If others can reach the address and there is no password.
     """
     if not is_local(address) and not password:
         raise InputError(
             f"--address {address} lets everybody who reaches this machine use it and see the folder; "
             "give a --password-file as well"
         )
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((address, port))
-        except OSError as error:
-            raise InputError(
-                f"--address {address} --port {port}: cannot be used ({error.strerror}); choose another port"
-            ) from error
 
 
 def is_local(address: str) -> bool:
@@ -96,77 +69,12 @@ def is_local(address: str) -> bool:
         return False
 
 
-@contextmanager
-def opened(
-    folder: Folder, program: "Program", painter: Painter, address: str, port: int, password: str | None
-) -> Iterator[str]:
-    """Open the page for as long as the block lasts; what is being painted then is stopped and kept.
+def asks_this_machine(host: str) -> bool:
+    """Whether a request's Host header names this machine, as the browser of somebody who sits at it does.
 
-    Parameters
-    ----------
-    folder : Folder
-        Made.
-    program : Program
-    painter : Painter
-        Started by whoever opens the page, and closed with it.
-    address : str
-    port : int
-    password : str or None
-
-    Yields
-    ------
-    str
-        Where the page is.
-
-    Raises
-    ------
-    InputError
-        If Gradio is not installed.
+    A page elsewhere whose name suddenly stands for 127.0.0.1 does not.
     """
-    uploads = (folder.own / "uploads").absolute()
-    shutil.rmtree(uploads, ignore_errors=True)  # of a process that is no more
-    os.environ.update(_SETTINGS, GRADIO_TEMP_DIR=str(uploads))
-    try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise InputError("the page needs Gradio: pip install 'neuralstyle[page]'") from error
-    from neuralstyle.web.layout import STYLE, theme
-    from neuralstyle.web.page import build
-
-    blocks = build(folder, program, painter)
-    try:
-        blocks.launch(
-            server_name=address,
-            server_port=port,
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            ssr_mode=False,
-            auth=_right(password) if password else None,
-            auth_message="Any name will do, and the password.",
-            allowed_paths=[str(folder.path.absolute())],
-            max_file_size=LARGEST_FILE,
-            footer_links=[],
-            enable_monitoring=False,
-            theme=theme(),
-            css=STYLE,
-            app_kwargs={"middleware": [_gatekeeper(address)]},
-        )
-        yield f"http://{address if address != '0.0.0.0' else socket.gethostname()}:{port}/"
-    finally:
-        painter.close()
-        blocks.close(verbose=False)
-
-
-def _right(password: str) -> Callable[[str, str], bool]:
-    """Whether a password is the right one, in a time that does not tell how much of it is."""
-    return lambda name, given: hmac.compare_digest(given.encode(), password.encode())
-
-
-def _gatekeeper(address: str):
-    from starlette.middleware import Middleware
-
-    return Middleware(Gatekeeper, local=is_local(address))
+    return is_local(host.rsplit(":", 1)[0].strip("[]"))
 
 
 class Gatekeeper:
@@ -177,8 +85,8 @@ class Gatekeeper:
     app : callable
         The page.
     local : bool
-        Whether only this machine may ask. Then it must have asked for this machine, too: a page elsewhere
-        whose name suddenly stands for 127.0.0.1 does not.
+        Whether only this machine may ask. Then it must have asked for this machine, too
+        (`asks_this_machine`).
     """
 
     def __init__(self, app: Callable, local: bool) -> None:
@@ -191,7 +99,7 @@ class Gatekeeper:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = scope["path"]
-        asked_here = not self._local or is_local(headers.get("host", "").rsplit(":", 1)[0].strip("[]"))
+        asked_here = not self._local or asks_this_machine(headers.get("host", ""))
         known = path in _ROUTES or path.startswith(_ROUTES_BELOW)
         elsewhere = "http:" in path or "https:" in path
         if not (asked_here and known) or elsewhere:

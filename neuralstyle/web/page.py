@@ -4,7 +4,7 @@ from functools import partial
 
 import gradio as gr
 
-from neuralstyle.web import form, layout
+from neuralstyle.web import films, form, layout
 from neuralstyle.web.folder import Folder
 from neuralstyle.web.handlers import Handlers, chosen_style, taken_out
 from neuralstyle.web.layout import Widgets
@@ -36,8 +36,9 @@ def build(folder: Folder, program: form.Program, painter: Painter) -> gr.Blocks:
             with gr.Column(scale=5, min_width=320):
                 message = gr.HTML("", elem_id="message")
                 pictures = layout.pictures()
-                controls = layout.controls(program.settings)
+                controls = layout.controls(program)
                 masks = layout.masks()
+                film = films.film(program)
             with gr.Column(scale=6, min_width=320):
                 shown = layout.shown()
         results = layout.results(folder)
@@ -45,6 +46,8 @@ def build(folder: Folder, program: form.Program, painter: Painter) -> gr.Blocks:
         _connect_pictures(page, widgets)
         _connect_runs(page, widgets)
         _connect_results(page, widgets)
+        if film is not None:
+            films.connect(page, widgets, film, _quiet(message))
         quiet = _quiet(message)
         blocks.load(page.opened, None, [*widgets.filled(), widgets.seen], **quiet)
         blocks.load(layout.fixed_style_thumbnails, None, [controls.thumbnails], **quiet)
@@ -73,7 +76,7 @@ def _connect_pictures(page: Handlers, widgets: Widgets) -> None:
     pictures, masks, message = widgets.pictures, widgets.masks, widgets.message
     quiet = _quiet(message)
     look = {widgets.controls.look, pictures.names, *pictures.weights}
-    for slot, image in enumerate([pictures.content, *pictures.styles]):
+    for slot, image in enumerate([pictures.content, *pictures.styles, widgets.controls.initial]):
         outputs = [image, pictures.names, message, *([masks.editor] if slot == 0 else [])]
         put_in = image.upload(
             partial(page.put_in, slot), [image, pictures.names], outputs, preprocess=False, **quiet

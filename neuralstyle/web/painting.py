@@ -13,6 +13,7 @@ import numpy as np
 from neuralstyle.files import InputError, first_line
 from neuralstyle.runs.history import Step
 from neuralstyle.runs.watching import Beginning, Watcher
+from neuralstyle.web.folder import FILM
 
 #: The least time between two pictures, in seconds; and how many times as long as it took to make one.
 INTERVAL, PATIENCE = 0.5, 100
@@ -42,7 +43,7 @@ class Run:
         The command line.
     output : pathlib.Path
     iterations : int or None
-        How many it will take; None where a network renders in one pass.
+        How many it will take, frames where it is a film; None where a network renders in one pass.
     look : bool
         Whether it is only to be looked at, and goes before those that wait.
     status : str
@@ -50,6 +51,7 @@ class Run:
     message : str
         Why it failed.
     iteration : int
+        Or a film's frame.
     seconds_left : float or None
         None where that is not known yet.
     size : (int, int) or None
@@ -72,6 +74,11 @@ class Run:
     size: tuple[int, int] | None = None
     picture: np.ndarray | None = field(default=None, compare=False)
     losses: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def film(self) -> bool:
+        """Whether it makes a film, and no picture."""
+        return self.output.suffix == FILM
 
 
 class Painter:
@@ -179,7 +186,7 @@ class Painter:
             status = self._paint(run.arguments, [_Onlooker(self, run)], self._stop)
         except InputError as error:
             return FAILED, str(error)
-        except Exception as error:  # whatever it is, the page goes on, and says so
+        except (Exception, SystemExit) as error:  # whatever it is, the page goes on, and says so
             return FAILED, f"the program failed ({type(error).__name__}: {first_line(error)})"
         return (STOPPED if status else DONE), ""
 
@@ -191,6 +198,7 @@ class _Onlooker(Watcher):
         self._painter, self._run = painter, run
         self._next = 0.0
         self._first: Step | None = None
+        self._begun: tuple[float, int] | None = None
         self._losses: list[tuple[int, float]] = []
         self._every = max(1, (run.iterations or 1) // _POINTS)
 
@@ -215,6 +223,21 @@ class _Onlooker(Watcher):
         )
         ended = time.monotonic()
         self._next = ended + max(INTERVAL, PATIENCE * (ended - began))
+
+    def frame(self, done: int, picture: np.ndarray | None) -> None:
+        """Take note of a film's frame."""
+        began = time.monotonic()
+        self._begun = self._begun or (began, done)
+        since, first = self._begun
+        news: dict[str, object] = {}
+        if picture is not None and began >= self._next:
+            news = {"size": picture.shape[:2], "picture": reduced(picture)}
+            ended = time.monotonic()
+            self._next = ended + max(INTERVAL, PATIENCE * (ended - began))
+        if done > first:
+            news["seconds_left"] = (began - since) / (done - first) * (self._run.iterations - done)
+        if picture is not None or done == first:
+            self._painter.tell(iteration=done, **news)
 
     def _left(self, step: Step) -> float | None:
         """How long the rest takes at the pace of this size; finer sizes, which are slower, it cannot know."""

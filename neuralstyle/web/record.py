@@ -49,7 +49,7 @@ def wish_of_record(result: Path, folder: Folder, program: form.Program) -> form.
 
     rendered = read_record(result)
     if rendered is not None:
-        return _wish_of_one_pass(result, rendered, folder)
+        return _wish_of_one_pass(result, rendered, folder, program)
     record = records.read_record(result)
     recipe = records.recipe_from_record(record)
     method = next((name for name, own in RECIPES.items() if own.source == recipe.source), None)
@@ -60,6 +60,10 @@ def wish_of_record(result: Path, folder: Folder, program: form.Program) -> form.
         for setting in program.settings
         if value_of(recipe, setting.name) != value_of(RECIPES[method], setting.name)
     }
+    initial = ""
+    if record["start"]:  # a file
+        settings.pop("start")
+        initial = _found(record["start"], folder)
     size = max(record["result"][side] for side in ("width", "height"))
     return form.Wish(
         content=_found(record["content"], folder),
@@ -71,15 +75,19 @@ def wish_of_record(result: Path, folder: Folder, program: form.Program) -> form.
         weights=recipe.style_blend,
         seed=record["seed"],
         settings=settings,
+        initial=initial,
     )
 
 
-def _wish_of_one_pass(result: Path, record: Mapping, folder: Folder) -> form.Wish:
+def _wish_of_one_pass(result: Path, record: Mapping, folder: Folder, program: form.Program) -> form.Wish:
     """The same for a picture that a network rendered in one pass."""
     methods = {"any_style": form.ANY_STYLE, "fixed_style": form.FIXED_STYLE, "transform": form.ONE_STYLE}
     method, options = methods.get(record["kind"]), record["options"]
     if method is None:
         raise InputError(f"{result.name}: was rendered by a network that the page does not have")
+    for name, path in program.networks.items():
+        if method == form.ONE_STYLE and options["transform"] == str(path):
+            method = f"{form.OWN}{name}"
     own, back, *_ = form.COLOURS
     return form.Wish(
         content=_found(record["content"], folder),

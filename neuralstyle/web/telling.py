@@ -2,8 +2,10 @@
 
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from neuralstyle.web import form
 from neuralstyle.web.painting import DONE, FAILED, PAINTING, STOPPED, Run
@@ -28,9 +30,11 @@ def status(run: Run | None, queue: list[Run], stopped: Path | None) -> str:
         line = f"{stopped.name} was stopped; it can go on." if stopped else "Nothing is being painted."
         return f"<p>{html.escape(line)}</p>"
     name = "any style" if run.look else run.output.name
+    steps = "frames" if run.film else "iterations"
+    goes_on = "; it can go on" if stopped == run.output else ""
     lines = {
         DONE: f"{name} is done.",
-        STOPPED: f"{name} was stopped after {run.iteration} iterations; it can go on.",
+        STOPPED: f"{name} was stopped after {run.iteration} {steps}{goes_on}.",
         FAILED: f"{name}: {sentence(run.message)}",
         PAINTING: f"{name} is being painted",
     }
@@ -40,13 +44,40 @@ def status(run: Run | None, queue: list[Run], stopped: Path | None) -> str:
         return f"<p{kind}>{html.escape(line + rest)}</p>"
     if run.iterations is None:
         return f"<progress></progress><p>{html.escape(line)}.{rest}</p>"
-    if run.size is None:  # the pictures are read, and the targets measured
+    if run.size is None and not run.film:  # the pictures are read, and the targets measured
         return f"<progress></progress><p>{html.escape(f'{name} is being prepared.{rest}')}</p>"
-    size = f", {run.size[1]}×{run.size[0]} pixels"
+    if run.film:
+        at = f"frame {min(run.iteration + 1, run.iterations)} of {run.iterations}"
+    else:
+        at = f"{run.size[1]}×{run.size[0]} pixels: iteration {run.iteration} of {run.iterations}"
     left = f", about {_spoken(run.seconds_left)} left" if run.seconds_left is not None else ""
-    line += f"{size}: iteration {run.iteration} of {run.iterations}{left}.{rest}"
     bar = f'<progress max="{run.iterations}" value="{run.iteration}"></progress>'
-    return f'{bar}<p aria-live="polite">{html.escape(line)}</p>'
+    return f'{bar}<p aria-live="polite">{html.escape(f"{line}, {at}{left}.{rest}")}</p>'
+
+
+def whole(run: Run | None) -> str:
+    """A run's result at its full size: a film to play, or a link to the picture; as HTML."""
+    if run is None or run.look or run.status not in (DONE, STOPPED) or not run.output.is_file():
+        return ""
+    address = _address(run.output)
+    if run.film:
+        download = f'<a href="{address}" download="{html.escape(run.output.name)}">Download the film</a>'
+        return f'<video controls loop src="{address}"></video><p>{download}</p>'
+    return f'<p><a href="{address}" target="_blank" rel="noopener">Open the picture at its full size</a></p>'
+
+
+def films(paths: Sequence[Path]) -> str:
+    """The films that were made, to be played or saved, as HTML."""
+    entries = "".join(
+        f'<li><a href="{_address(path)}" target="_blank" rel="noopener">{html.escape(path.name)}</a></li>'
+        for path in paths
+    )
+    return f"<p>Films</p><ul>{entries}</ul>" if entries else ""
+
+
+def _address(path: Path) -> str:
+    """Where the browser finds a file of the folder; the time is there so that it asks for a new one."""
+    return f"gradio_api/file={quote(str(path.absolute()))}?{path.stat().st_mtime_ns}"
 
 
 def _spoken(seconds: float) -> str:
