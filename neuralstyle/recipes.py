@@ -213,7 +213,7 @@ RECIPES: dict[str, Recipe] = {
         average_decay=0.99,
         motion=_as_firm(1.5),
     ),
-    # Nobody else's: what looked best in a given time. The objective is style-transfer-pytorch's with a third
+    # Nobody else's: what looked best in a given time. The objective is style-transfer-pytorch's with two thirds
     # of its weight of content, and L-BFGS needs a tenth of its iterations.
     "painterly": Recipe(
         source="this project",
@@ -221,7 +221,7 @@ RECIPES: dict[str, Recipe] = {
         style_layers=layer_weights(FIVE, 1 / 4),
         style_formula="wasserstein",
         tv_formula="nine-point",
-        content_weight=0.005,
+        content_weight=0.01,
         style_weight=1.0,
         tv_weight=2.0,
         padding="VALID",
