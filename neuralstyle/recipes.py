@@ -272,12 +272,12 @@ RECIPES: dict[str, Recipe] = {
         iterations=60,
         scale_iterations=(80, 60, 40, 30, 20),
         motion=Motion(
-            15_000.0,
+            8000.0,
             revealed="recoloured",
-            holding=100.0,
+            holding=10.0,
             iterations=30,
             tolerance=None,
-            pass_weight=7500.0,
+            pass_weight=4000.0,
         ),
     ),
 }
