@@ -213,8 +213,8 @@ RECIPES: dict[str, Recipe] = {
         average_decay=0.99,
         motion=_as_firm(1.5),
     ),
-    # Nobody else's: what looked best in a given time. The objective is style-transfer-pytorch's with two thirds
-    # of its weight of content, and L-BFGS needs a tenth of its iterations.
+    # Nobody else's: what looked best in a given time. The objective is style-transfer-pytorch's with two
+    # thirds of its weight of content, and L-BFGS needs a tenth of its iterations.
     "painterly": Recipe(
         source="this project",
         content_layers={"relu4_2": 1.0},
