@@ -213,33 +213,6 @@ RECIPES: dict[str, Recipe] = {
         average_decay=0.99,
         motion=_as_firm(1.5),
     ),
-    # Nobody else's: what looked best in a given time. The objective is style-transfer-pytorch's with two
-    # thirds of its weight of content, and L-BFGS needs a tenth of its iterations.
-    "painterly": Recipe(
-        source="this project",
-        content_layers={"relu4_2": 1.0},
-        style_layers=layer_weights(FIVE, 1 / 4),
-        style_formula="wasserstein",
-        tv_formula="nine-point",
-        content_weight=0.01,
-        style_weight=1.0,
-        tv_weight=2.0,
-        padding="VALID",
-        border="replicated",
-        activation_unit=57.6,
-        unit=255.0,
-        clip=True,
-        content_size=512,
-        # The coarsest scale is as coarse whatever the size of the result, and strokes are as large in it.
-        coarsest=90,
-        growth=2.0,
-        style_fit="area",
-        resampling="bicubic",
-        start="content",
-        optimizer=PreconditionedLBFGS(),
-        iterations=60,
-        scale_iterations=(60, 50, 30, 25, 20),
-    ),
     # jcjohnson's neural-style for films. Its Torch makes one evaluation a step and remembers 100 of them.
     "artistic-videos": Recipe(
         source="manuelruder/artistic-videos, artistic_video.lua and artistic_video_core.lua",
@@ -281,6 +254,24 @@ RECIPES: dict[str, Recipe] = {
         ),
     ),
 }
+# Nobody else's: what looked best in a given time. Two thirds of the weight of content, and L-BFGS in place of
+# Adam, of whose iterations it needs a tenth.
+RECIPES["painterly"] = replace(
+    RECIPES["style-transfer-pytorch"],
+    source="this project",
+    content_weight=0.01,
+    style_blending="losses",
+    content_fit="width",
+    style_fit="area",
+    # The coarsest scale is as coarse whatever the size of the result, and strokes are as large in it.
+    coarsest=90,
+    growth=2.0,
+    optimizer=PreconditionedLBFGS(),
+    iterations=60,
+    scale_iterations=(60, 50, 30, 25, 20),
+    carry_moments=False,
+    average_decay=0.0,
+)
 
 
 def stages(recipe: Recipe) -> list[Recipe]:
