@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -67,6 +68,7 @@ class OnDisk:
         size = 4 * max(int(np.prod(shape)), 1)
         try:
             self._file = tempfile.TemporaryFile(prefix="neuralstyle-")
+            weakref.finalize(self, self._file.close)  # Python warns of files that are left to it
             # Writing to a mapped file on a full disk would kill the process, so the room is taken now.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(self._file.fileno(), 0, size)
