@@ -10,7 +10,7 @@ import neuralstyle
 from neuralstyle import RECIPES
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
-from neuralstyle.loss.targets import measure
+from neuralstyle.loss.targets import OnDisk, measure
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import Box, cut
 from neuralstyle.networks import vgg
@@ -204,3 +204,10 @@ def test_the_reach_is_that_of_the_derivative(small_network, layer):
 def test_a_tile_that_is_none_is_refused(small_network, pictures, tile, message):
     with pytest.raises(neuralstyle.InputError, match=message):
         neuralstyle.loss_and_gradient(*pictures, "cookbook", small_network, tile=tile)
+
+
+def test_the_file_of_an_array_on_disk_is_closed_with_it():
+    array = OnDisk((2, 3))
+    file = array._file
+    del array
+    assert file.closed
