@@ -3,12 +3,18 @@
 Everything goes through the page's queue, in the thread in which the page paints.
 
     python benchmarks/page.py --runs 100
+
+What it costs to paint through the page, which takes pictures on the way and keeps losses for its plot: the
+same command with nobody looking on and through the queue, turn by turn.
+
+    python benchmarks/page.py --cost 4
 """
 
 import argparse
 import gc
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -35,6 +41,22 @@ def painted(painter, name: str, arguments: list[str]) -> None:
     assert (ended.number, ended.status) == (run.number, DONE), ended.message
 
 
+def print_cost(painter, paint, rounds: int) -> None:
+    """Time a painting of 512×384 pixels alone and through the page's queue, in turns."""
+    line = ["--content", "content.png", "--style", "style.png", "--recipe", "neural-style", "--quiet"]
+    line += ["--iterations", "40", "--output", "out.png", "--overwrite"]
+    taken = measuring.interleaved(
+        {
+            "alone": lambda: paint(line, (), threading.Event()),
+            "through the page": lambda: painted(painter, "out.png", line),
+        },
+        rounds,
+    )
+    print("| alone, s | through the page, s | ratio |\n|---|---|---|")
+    alone, through = taken.values()
+    print(f"| {alone:.2f} | {through:.2f} | {through / alone:.3f} |")
+
+
 def megabytes() -> float:
     """What this process holds now."""
     gc.collect()
@@ -45,6 +67,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--cost", type=int, metavar="ROUNDS", help="time paintings instead")
     parser.add_argument("--side", type=int, default=64, help="of the pictures, in pixels")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS), metavar="KIND")
     options = parser.parse_args()
@@ -54,17 +77,20 @@ def main() -> None:
 
     told = [number for number in (1, 10, 20, 50, 100, 200, 500) if number < options.runs] + [options.runs]
     print(measuring.machine())
-    print(f"| MB after | {' | '.join(f'{number} runs' for number in told)} |")
-    print("|---" * (1 + len(told)) + "|")
+    if not options.cost:
+        print(f"| MB after | {' | '.join(f'{number} runs' for number in told)} |")
+        print("|---" * (1 + len(told)) + "|")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for name, picture in zip(
-            ("content", "style"), measuring.pictures(options.side, options.side), strict=True
-        ):
+        size = (384, 512) if options.cost else (options.side, options.side)
+        for name, picture in zip(("content", "style"), measuring.pictures(*size), strict=True):
             write_image(f"{name}.png", picture)
         own = program()
         painter = Painter(own.paint, own.load)
         painter.start()
+        if options.cost:
+            print_cost(painter, own.paint, options.cost)
+            options.kinds = []
         for kind in options.kinds:
             found = []
             for number in range(1, options.runs + 1):
