@@ -15,7 +15,9 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 
 import imageio.v3 as iio
 import numpy as np
@@ -139,6 +141,15 @@ def pictures(tmp_path_factory, photograph):
 
 def drop(page, where, file):
     page.set_input_files(f"#{where} input[type=file]", file)
+
+
+def drop_until(page, where, file, check):
+    """Put in a file until the page shows it: a place that is just being made anew takes none."""
+    for _ in range(10):
+        drop(page, where, file)
+        with suppress(AssertionError):
+            return check(5000)
+    return check(5000)
 
 
 def put_in(page, pictures):
@@ -324,9 +335,9 @@ def test_files_that_cannot_be_used_get_one_sentence_on_the_page(page, tmp_path):
         ("large.png", "has 300 megapixels, and the page takes 64"),
         ("dot.png", "has 1×1 pixels"),
     ):
-        page.wait_for_timeout(300)  # the place for the picture is made anew after one was refused
-        drop(page, "content", tmp_path / name)
-        expect(page.locator("#message [role=alert]")).to_contain_text(words)
+        message = expect(page.locator("#message [role=alert]"))
+        said = partial(message.to_contain_text, words)
+        drop_until(page, "content", tmp_path / name, lambda wait, said=said: said(timeout=wait))
         assert str(tmp_path) not in alert(page) and "Traceback" not in alert(page)
         expect(page.locator("#content img")).to_have_count(0)
 
@@ -410,11 +421,13 @@ def film(tmp_path_factory, photograph):
 def test_a_film_is_painted_with_its_command_and_played(page, film, tmp_path):
     (tmp_path / "list.mp4").write_text("#EXTM3U\nfile:///etc/passwd\n")
     page.click("#film > button")
-    drop(page, "film-file", tmp_path / "list.mp4")
-    assert "list.mp4: is no film that the page takes" in alert(page)
+    message, frames = (expect(page.locator(what)) for what in ("#message [role=alert]", "#film-frames img"))
+    refused = "list.mp4: is no film that the page takes"
+    drop_until(
+        page, "film-file", tmp_path / "list.mp4", lambda wait: message.to_contain_text(refused, timeout=wait)
+    )
     page.click("#film-file [aria-label=Clear]")
-    drop(page, "film-file", film)
-    expect(page.locator("#film-frames img")).to_have_count(6)
+    drop_until(page, "film-file", film, lambda wait: frames.to_have_count(6, timeout=wait))
     choose(page, "transform", "film-method")
     page.fill("#frames input[type=number]", "3")
     page.fill("#film-width input[type=number]", "64")
