@@ -9,7 +9,6 @@ evaluation of the loss alone is measured beside it, so that what a frame costs b
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -41,9 +40,7 @@ NETWORKS = {
 def seconds_of(line: list[str]) -> float:
     """Seconds that a command takes."""
     began = time.perf_counter()
-    subprocess.run(
-        line, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    )
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
@@ -58,16 +55,11 @@ def write_film(path: Path, height: int, width: int, length: int) -> None:
 
 def a_frame(folder: Path, lengths: tuple[int, int], line: list[str]) -> float:
     """Seconds a frame: what a long film takes more than a short one."""
-    program = [
-        sys.executable,
-        "-c",
-        "import sys; from neuralstyle.command.main import main; sys.exit(main())",
-    ]
+    program = [sys.executable, "-m", "neuralstyle", "video", "--overwrite", "--quiet"]
     taken = [
-        seconds_of([*program, "video", str(folder / f"{n}.mp4"), "--output", str(folder / f"out{n}.mp4")]
-                   + ["--overwrite", "--quiet", *line])
+        seconds_of([*program, str(folder / f"{n}.mp4"), "--output", str(folder / f"out{n}.mp4"), *line])
         for n in lengths
-    ]  # fmt: skip
+    ]
     return (taken[1] - taken[0]) / (lengths[1] - lengths[0])
 
 
@@ -130,18 +122,8 @@ def measure(folder: Path, height: int, width: int, options: argparse.Namespace) 
     for name, line in NETWORKS.items():
         row(name, a_frame(folder, fast, line))
     long = folder / f"{fast[1]}.mp4"
-    ffmpeg = [
-        find_ffmpeg(long),
-        "-v",
-        "error",
-        "-y",
-        "-i",
-        str(long),
-        "-c:v",
-        "libx264",
-        "-pix_fmt",
-        "yuv420p",
-    ]
+    ffmpeg = [find_ffmpeg(long), *"-v error -y -i".split(), str(long)]
+    ffmpeg += "-c:v libx264 -pix_fmt yuv420p".split()
     row("ffmpeg, decoding and encoding", seconds_of([*ffmpeg, str(folder / "coded.mp4")]) / fast[1])
 
 

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # as the command does
-
 import numpy as np
 import skimage.data
 
+from neuralstyle.environment import set_for_tensorflow
 from neuralstyle.pictures.sizes import resize
+
+set_for_tensorflow()
 
 
 def size(text: str) -> tuple[int, int]:

@@ -63,6 +63,21 @@ def megabytes() -> float:
     return psutil.Process().memory_info().rss / 1e6
 
 
+def print_memory(painter, kinds: list[str], runs: int) -> None:
+    """Print what this process holds after so many runs of each kind."""
+    told = [number for number in (1, 10, 20, 50, 100, 200, 500) if number < runs] + [runs]
+    print(f"| MB after | {' | '.join(f'{number} runs' for number in told)} |")
+    print("|---" * (1 + len(told)) + "|")
+    for kind in kinds:
+        found = []
+        for number in range(1, runs + 1):
+            arguments = ["--content", "content.png", *KINDS[kind], "--output", "out.png", "--overwrite"]
+            painted(painter, "out.png", arguments)
+            if number in told:
+                found.append(f"{megabytes():.0f}")
+        print(f"| {kind} | {' | '.join(found)} |", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -75,11 +90,7 @@ def main() -> None:
     from neuralstyle.pictures.writing import write_image
     from neuralstyle.web.painting import Painter
 
-    told = [number for number in (1, 10, 20, 50, 100, 200, 500) if number < options.runs] + [options.runs]
     print(measuring.machine())
-    if not options.cost:
-        print(f"| MB after | {' | '.join(f'{number} runs' for number in told)} |")
-        print("|---" * (1 + len(told)) + "|")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         size = (384, 512) if options.cost else (options.side, options.side)
@@ -90,15 +101,8 @@ def main() -> None:
         painter.start()
         if options.cost:
             print_cost(painter, own.paint, options.cost)
-            options.kinds = []
-        for kind in options.kinds:
-            found = []
-            for number in range(1, options.runs + 1):
-                arguments = ["--content", "content.png", *KINDS[kind], "--output", "out.png", "--overwrite"]
-                painted(painter, "out.png", arguments)
-                if number in told:
-                    found.append(f"{megabytes():.0f}")
-            print(f"| {kind} | {' | '.join(found)} |", flush=True)
+        else:
+            print_memory(painter, options.kinds, options.runs)
         painter.close()
 
 

@@ -279,12 +279,16 @@ def stages(recipe: Recipe) -> list[Recipe]:
     scales = recipe.scales or _ladder(recipe)
     if not scales:
         return [recipe]
-    counts = list(recipe.scale_iterations or (recipe.iterations,))
-    counts += [counts[-1]] * (len(scales) - len(counts))
     return [
         replace(recipe, content_size=size, iterations=count, scales=(), coarsest=None, scale_iterations=())
-        for size, count in zip(scales, counts, strict=False)
+        for size, count in zip(scales, iterations_of(recipe, len(scales)), strict=True)
     ]
+
+
+def iterations_of(recipe: Recipe, scales: int) -> tuple[int, ...]:
+    """How many iterations a recipe has at each of so many scales; its last number holds for those left."""
+    counts = recipe.scale_iterations or (recipe.iterations,)
+    return (counts + counts[-1:] * scales)[:scales]
 
 
 def _ladder(recipe: Recipe) -> tuple[int, ...]:

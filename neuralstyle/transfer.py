@@ -165,8 +165,8 @@ def run(
         Told of everything while the run goes on. One that fails is warned of and left out.
     resume : State, optional
         Go on from there instead of starting. The result is, bit for bit, that of the run that was never
-        stopped; with SciPy's L-BFGS the run goes on from its best picture, with nothing remembered. What
-        the optimiser remembered is taken over, not copied: the arrays change.
+        stopped; with SciPy's L-BFGS it goes on from its best picture, with nothing remembered. The arrays
+        of what the optimiser remembered are taken over and change.
     stop : threading.Event, optional
         Once it is set, the run ends after the step that is being made, or between two sizes, with what
         there is so far.
@@ -231,7 +231,8 @@ class InUnits:
     """A loss of pixel values 0..255, as a function of what is optimised: the pixel values in some unit."""
 
     def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32 | np.ndarray) -> None:
-        self._loss, self._unit = loss, unit
+        # A large picture is not copied where there is nothing to change.
+        self._loss, self._unit = loss, None if np.all(unit == 1) else unit
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture in the recipe's range."""
@@ -243,8 +244,7 @@ class InUnits:
         return losses, self._times_unit(gradient)
 
     def _times_unit(self, array: np.ndarray) -> np.ndarray:
-        # A large picture is not copied where there is nothing to change.
-        return array if np.all(self._unit == 1) else array * self._unit
+        return array if self._unit is None else array * self._unit
 
 
 def _averaged(average: np.ndarray | None, picture: np.ndarray, decay: float, before: int) -> np.ndarray:

@@ -5,6 +5,7 @@
 Nothing here imports TensorFlow before the options, the film and the pictures have been found good.
 """
 
+import threading
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,7 +19,6 @@ import numpy as np
 from neuralstyle.command.cluster import opened_cluster
 from neuralstyle.command.feedforward import check_blend, open_network
 from neuralstyle.command.film_outputs import check_kept_and_written
-from neuralstyle.command.onlookers import Onlookers
 from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.command.video_options import KINDS, found_frames, spelled
 from neuralstyle.feedforward.sizing import Sizing
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from neuralstyle.cluster import Cluster
     from neuralstyle.command.feedforward import Opened
     from neuralstyle.feedforward.pictures import Render, RenderAll
+    from neuralstyle.runs.watching import Watchers
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class _Treatment:
         return np.clip(result, 0, 255)
 
 
-def render(kind: str, options: Namespace, others: Onlookers) -> int:
+def render(kind: str, options: Namespace, watchers: "Watchers", stop: threading.Event) -> int:
     """Render a film by a network of a kind; the exit status: 0, or 130 where it was stopped early."""
     check_blend(kind, options)
     if options.temporal_blend:
@@ -103,7 +104,7 @@ def render(kind: str, options: Namespace, others: Onlookers) -> int:
     options.margin = None
     opened = open_network(kind, options, [style.pixels for style in styles])
     kept = folder and KeptFrames(folder, _made_by(options, frames, size, styles, opened), options.resume)
-    film, stop, done = _Film(options, frames, size, opened, kept), others.stop, 0
+    film, done = _Film(options, frames, size, opened, kept), 0
     with ExitStack() as stack:
         cluster = stack.enter_context(opened_cluster(options))
         bar = stack.enter_context(frames_bar(options, len(frames.numbers)))
@@ -114,7 +115,7 @@ def render(kind: str, options: Namespace, others: Onlookers) -> int:
             write(number, frame)
             done += 1
             bar.update()
-            others.frame(done, frame)
+            watchers.frame(done, frame)
             if stop.is_set():
                 break
     if done == len(frames.numbers):

@@ -8,7 +8,7 @@ from pathlib import Path
 from neuralstyle.command.options import DEFAULT_RECIPE, parser, spelled
 from neuralstyle.files import InputError, require
 from neuralstyle.optimizers import LBFGS, Adam, GradientDescent, PreconditionedLBFGS
-from neuralstyle.recipes import Recipe, find_recipe, layer_weights, layers_in_use
+from neuralstyle.recipes import Recipe, find_recipe, iterations_of, layer_weights, layers_in_use
 
 _OPTIMIZERS = {
     "adam": Adam,
@@ -87,9 +87,7 @@ def _sizes(options: Namespace, recipe: Recipe) -> dict[str, object]:
         first, *rest = options.iterations
         own = {"iterations": first, "scale_iterations": (first, *rest) if rest else ()}
     elif options.scales and recipe.coarsest and recipe.scale_iterations:
-        counts = recipe.scale_iterations
-        counts += counts[-1:] * len(options.scales)
-        own = {"scale_iterations": counts[: len(options.scales)]}
+        own = {"scale_iterations": iterations_of(recipe, len(options.scales))}
     elif options.scales and len(options.scales) != len(recipe.scale_iterations):
         own = {"scale_iterations": ()}
     if options.scales and options.coarsest:

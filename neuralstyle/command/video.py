@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuralstyle.command.onlookers import Onlookers
 from neuralstyle.command.terminal import quiet_import, tell
 from neuralstyle.command.video_options import (
     KINDS,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from neuralstyle.pictures.reading import Picture
     from neuralstyle.runs.history import Step
     from neuralstyle.runs.records import Record
-    from neuralstyle.runs.watching import Watcher
+    from neuralstyle.runs.watching import Watcher, Watchers
     from neuralstyle.video.flows import FlowFiles, Flows
     from neuralstyle.video.folder import WorkFolder
     from neuralstyle.video.frames import Frames
@@ -74,7 +73,9 @@ def paint(
     InputError
         If an option or a file cannot be used.
     """
-    others = Onlookers(watchers, stop or threading.Event())
+    from neuralstyle.runs.watching import Watchers
+
+    told, stop = Watchers(watchers), stop or threading.Event()
     options = parser().parse_args(arguments)
     try:
         for name in ("width", "threads"):
@@ -85,10 +86,10 @@ def paint(
         kind = network_kind(options)
         check_workers(options, kind)
         if kind is None:
-            return _stylize(options, others)
+            return _stylize(options, told, stop)
         from neuralstyle.command.film_by_network import render
 
-        return render(kind, options, others)
+        return render(kind, options, told, stop)
     except InputError as error:
         raise InputError(respelled(error)) from error
 
@@ -119,7 +120,7 @@ class _Request:
     folder: Path
 
 
-def _stylize(options: Namespace, others: Onlookers) -> int:
+def _stylize(options: Namespace, watchers: "Watchers", stop: threading.Event) -> int:
     """Repaint a film by a recipe; the exit status."""
     request = _request(options)
     with quiet_import():
@@ -139,7 +140,7 @@ def _stylize(options: Namespace, others: Onlookers) -> int:
         machine,
         options.scene_cuts != "none",
     )
-    folder, stop, finished = _work_folder(request), others.stop, 0
+    folder, finished = _work_folder(request), 0
     with ExitStack() as stack:
         stack.enter_context(stopping_on_ctrl_c(stop))
         stack.enter_context(warnings.catch_warnings())
@@ -151,12 +152,12 @@ def _stylize(options: Namespace, others: Onlookers) -> int:
 
         def stepped(number: int, step: "Step") -> None:
             progress.step(number, step)
-            others.frame(finished, None)
+            watchers.frame(finished, None)
 
         for rendered in run_film(job, folder, flows, stepped, stop):
             progress.frame(rendered)
             finished += 1
-            others.frame(finished, rendered.picture)
+            watchers.frame(finished, rendered.picture)
         done = not stop.is_set()
     if not done:
         tell(

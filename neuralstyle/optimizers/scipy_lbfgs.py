@@ -115,12 +115,15 @@ def _start_afresh(
     # Slow to import, and the command line reads the settings above before anything runs.
     from scipy.optimize import Bounds, minimize
 
+    def flat(bound: float | np.ndarray) -> float | np.ndarray:
+        return np.broadcast_to(bound, evaluate.best.shape).ravel() if np.ndim(bound) else bound
+
     minimize(
         evaluate,
         evaluate.best.reshape(-1).astype(np.float64),
         jac=True,
         method="L-BFGS-B",
-        bounds=bounds and Bounds(*(np.ravel(bound) if np.ndim(bound) else bound for bound in bounds)),
+        bounds=bounds and Bounds(*map(flat, bounds)),
         options={
             "maxcor": optimizer.memory,
             "maxiter": iterations,

@@ -86,10 +86,14 @@ class Watchers:
         """Pass on what `Watcher.snapshot` is told."""
         self._tell("snapshot", step)
 
-    def _tell(self, what: str, value: object) -> None:
+    def frame(self, done: int, picture: np.ndarray | None) -> None:
+        """Pass on what `Watcher.frame` is told."""
+        self._tell("frame", done, picture)
+
+    def _tell(self, what: str, *values: object) -> None:
         for watcher in self._watchers[:]:
             try:
-                getattr(watcher, what)(value)
+                getattr(watcher, what)(*values)
             except Exception as error:
                 self._watchers.remove(watcher)
                 warnings.warn(f"{first_line(error)}; the run goes on without it", stacklevel=2)

@@ -241,19 +241,21 @@ class _Frames:
         elif motion.start == "content" or warped is None:
             start = content
         else:
-            start = self._begun(warped, content, number)
+            start = self._begun(number, content, warped, beside)
         iterations = motion.iterations or max(1, self._stage.iterations // 2)
         return self._optimize(number, start, beside, iterations, cut=False)
 
-    def _begun(self, warped: np.ndarray, content: np.ndarray, number: int) -> np.ndarray:
+    def _begun(
+        self, number: int, content: np.ndarray, warped: np.ndarray, beside: dict[str, np.ndarray]
+    ) -> np.ndarray:
         """The warped frame before a frame, and where it shows nothing what the motion says."""
         revealed = np.isnan(warped)
         if self._motion.revealed == "recoloured":
-            earlier = number - self._motion.offsets[0]
-            _, trust = self._trusted(number, earlier)
+            offset = self._motion.offsets[0]
+            hidden = beside[f"trust {offset}"][..., 0] == 0
             # The rest of what cannot be trusted are edges and specks, where flow is hard to find.
-            revealed |= binary_opening(trust == 0, iterations=2)[..., np.newaxis]
-            painted = self._seen(np.float32(self._folder.finished(earlier, 0).picture))
+            revealed |= binary_opening(hidden, iterations=2)[..., np.newaxis]
+            painted = self._seen(np.float32(self._folder.finished(number - offset, 0).picture))
             content = match_colours(content, painted)
         return np.where(revealed, content, warped)
 
@@ -325,8 +327,7 @@ class _Frames:
 
         try:
             start = np.ascontiguousarray(np.float32(start) / unit)
-            white = np.broadcast_to(255.0 / unit, start.shape) if np.ndim(unit) else 255.0 / unit
-            bounds = (0.0, white) if recipe.clip else None
+            bounds = (0.0, 255.0 / unit) if recipe.clip else None
             minimize(recipe.optimizer, InUnits(loss, unit), start, iterations, report, bounds)
         except _Stopped:
             if self.stop.is_set():

@@ -228,21 +228,7 @@ def controls(program: Program) -> Controls:
     )  # fmt: skip
     paint = gr.Button("Paint it properly", variant="primary", size="lg", elem_id="paint")
     return Controls(
-        *(
-            method,
-            size,
-            balance,
-            strength,
-            strokes,
-            colours,
-            seed,
-            fixed,
-            thumbnails,
-            own,
-            initial,
-            paint,
-            look,
-        )
+        method, size, balance, strength, strokes, colours, seed, fixed, thumbnails, own, initial, paint, look
     )
 
 

@@ -221,8 +221,7 @@ class _Onlooker(Watcher):
             picture=reduced(step.picture),
             losses=tuple(self._losses),
         )
-        ended = time.monotonic()
-        self._next = ended + max(INTERVAL, PATIENCE * (ended - began))
+        self._pause(began)
 
     def frame(self, done: int, picture: np.ndarray | None) -> None:
         """Take note of a film's frame."""
@@ -232,12 +231,16 @@ class _Onlooker(Watcher):
         news: dict[str, object] = {}
         if picture is not None and began >= self._next:
             news = {"size": picture.shape[:2], "picture": reduced(picture)}
-            ended = time.monotonic()
-            self._next = ended + max(INTERVAL, PATIENCE * (ended - began))
+            self._pause(began)
         if done > first:
             news["seconds_left"] = (began - since) / (done - first) * (self._run.iterations - done)
         if picture is not None or done == first:
             self._painter.tell(iteration=done, **news)
+
+    def _pause(self, began: float) -> None:
+        """Take no picture for a while: many times as long as the one took that was begun then."""
+        ended = time.monotonic()
+        self._next = ended + max(INTERVAL, PATIENCE * (ended - began))
 
     def _left(self, step: Step) -> float | None:
         """How long the rest takes at the pace of this size; finer sizes, which are slower, it cannot know."""

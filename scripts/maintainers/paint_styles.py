@@ -70,7 +70,7 @@ def sun_over_water(rng: np.random.Generator) -> np.ndarray:
     sun = palette(SUN, np.clip(distance / 0.23, 0, 1))
     waves = 0.5 + 0.5 * np.sin(46 * (y + 0.035 * np.sin(6 * x + 9 * y)) + 1.5 * np.sin(5 * x))
     glitter = np.exp(-(((x - 0.78) / (0.05 + 0.5 * (y - horizon))) ** 2))
-    water = palette(WATER, np.clip(0.75 * waves + 0.25 * smooth_noise(rng, x.shape, 12) * 0.5, 0, 1))
+    water = palette(WATER, np.clip(0.75 * waves + 0.125 * smooth_noise(rng, x.shape, 12), 0, 1))
     water += (glitter * waves)[..., None] * (np.array((252, 200, 96)) - water)
     sky = np.where((distance < 0.2)[..., None], sun, air)
     return np.where((y < horizon)[..., None], sky, water)
@@ -108,7 +108,7 @@ def woodcut(rng: np.random.Generator) -> np.ndarray:
     cut = np.where(below, np.sin(water_lines), np.sin(air_lines))
     tone = np.clip(np.where(below, water_tone, air_tone), 0, 1)
     tone = np.clip(tone + 0.05 * smooth_noise(rng, x.shape, 5), 0, 0.97)
-    indigo = np.clip(0.5 + 6 * (np.cos(np.pi * (1 - tone)) + cut * -1.0 * (tone > 0.02) - 0.0), 0, 1)
+    indigo = np.clip(0.5 + 6 * (np.cos(np.pi * (1 - tone)) - cut * (tone > 0.02)), 0, 1)
     indigo = np.maximum(indigo, np.exp(-(((y - swell) / 0.006) ** 2)))
     distance = np.hypot(x - 0.93, y - 0.27)
     red = np.clip((0.155 - distance) * 300, 0, 1) * ~below
