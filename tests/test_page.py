@@ -124,9 +124,10 @@ def page(server, browser, asked):
 
 
 def opened(page, server, asked):
+    """A page that has been told what is being painted: before, it may stand there and not listen yet."""
     page.on("request", lambda request: asked.add(request.url))
     page.goto(server.address)
-    page.wait_for_selector("#bundled")
+    expect(page.locator("#status")).to_contain_text(".")
     return page
 
 
