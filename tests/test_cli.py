@@ -234,12 +234,19 @@ def test_a_run_leaves_behind_what_was_asked_for(folder, tmp_path, monkeypatch):
     assert len(iio.imread("film.gif", mode="RGB")) == 2
 
 
-@pytest.mark.parametrize("record", ["out.png", "out.json"])
-def test_a_picture_is_made_again_from_its_record(folder, tmp_path, monkeypatch, record):
+@pytest.mark.parametrize(
+    ("record", "options"),
+    [
+        ("out.png", "--recipe neural-style-tf --longer-side 48 --iterations 4 --initial noise"),
+        ("out.json", "--recipe neural-style-tf --longer-side 48 --iterations 4 --initial noise"),
+        ("out.png", "--recipe style-transfer-pytorch --scales 32 48 --iterations 3 2"),
+        ("out.png", "--recipe painterly --scales 32 48 --iterations 3 2"),
+    ],
+)
+def test_a_picture_is_made_again_from_its_record(folder, tmp_path, monkeypatch, record, options):
     monkeypatch.chdir(tmp_path)
-    options = ["--recipe", "neural-style-tf", "--longer-side", "48", "--iterations", "4", "--seed", "3"]
-    options += ["--initial", "noise", "--output", "out.png", "--record", "out.json", "--quiet"]
-    assert cli.main([*pictures(folder), *options]) == 0
+    files = ["--output", "out.png", "--record", "out.json", "--quiet"]
+    assert cli.main([*pictures(folder), *options.split(), "--seed", "3", *files]) == 0
     assert cli.main(["--from-record", record, "--output", "again.png", "--quiet"]) == 0
     np.testing.assert_array_equal(iio.imread("again.png"), iio.imread("out.png"))
 
