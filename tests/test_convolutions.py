@@ -134,6 +134,11 @@ def test_winograds_transforms_of_pictures_are_exact_in_single_precision():
         np.testing.assert_array_equal(matrix, matrix.astype(np.float32))
 
 
+def test_winograds_transform_of_a_mirrored_kernel_is_that_of_the_kernel_in_another_order():
+    k = np.random.default_rng(0).standard_normal(3)
+    np.testing.assert_allclose(winograd._G @ k[::-1], (winograd._G @ k)[winograd._RECIPROCALS], rtol=1e-12)
+
+
 def test_a_gradient_through_a_whole_network_is_that_of_double_precision(shipped_network, photograph):
     # Average pooling: where maxima change places, gradients jump.
     picture = photograph[60:124, 100:164][np.newaxis]
@@ -157,15 +162,16 @@ def test_a_gradient_through_a_whole_network_is_that_of_double_precision(shipped_
     assert np.linalg.norm(ours - exact) < 1e-5 * np.linalg.norm(exact)
 
 
-def test_a_fixed_kernel_is_held_for_the_way_back_only_if_there_is_one():
-    x, kernel, _ = arrays((8, 8), MANY, "SAME")
+@pytest.mark.parametrize(("channels", "held"), [(MANY, (1, 1)), ((16, 17), (1, 2))])
+def test_a_fixed_kernel_is_held_for_the_way_back_only_if_that_needs_another(channels, held):
+    x, kernel, _ = arrays((8, 8), channels, "SAME")
     with tf.Graph().as_default() as graph:
         given = tf.compat.v1.placeholder(tf.float32, x.shape)
         y = convolution(given, kernel, name="conv")
         before = sum(operation.type == "VarHandleOp" for operation in graph.get_operations())
         tf.gradients(y, given)
         after = sum(operation.type == "VarHandleOp" for operation in graph.get_operations())
-    assert (before, after) == (1, 2)
+    assert (before, after) == held
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ are swapped:
     dL/dx[q, c] = Σ_p Σ_k K[q − p, c, k] · dL/dy[p, k] = Σ_d Σ_k K'[d, k, c] · dL/dy[q − 2 + d, k]
     with K'[d, k, c] = K[2 − d, c, k]    (3×3; d, p, q and 2 stand for pairs)
 
-so it takes whichever form suits *its* channels.
+so it takes the same form, which depends on the channels at both ends; Winograd's with the same numbers.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def convolution(
         N×H×W×C; N, H and W may be known only when the graph runs.
     kernel : ndarray or tf.Tensor
         h×w×C×K, h = w. An array is fixed: the graph holds it (`neuralstyle.graphs.held`) in the form that is
-        computed with, and what the derivative needs is held from when a derivative is asked for. A tensor
+        computed with, and what else the derivative needs from when a derivative is asked for. A tensor
         may be trained.
     bias : ndarray, optional
         K numbers, fixed.
@@ -93,9 +93,8 @@ def convolution(
     weights = held(_prepared(kernel, chosen), f"{name}_kernel") if fixed else kernel
     biases = [] if bias is None else [held(bias, f"{name}_bias")]
 
-    def compute(x: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
-        weights = weights if fixed else _prepared(weights, chosen)
-        return _convolve(x, weights, chosen, margin, bias, relu, name)
+    def compute(x: tf.Tensor, prepared: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+        return _convolve(x, prepared, chosen, margin, bias, relu, name)
 
     if device == "GPU":  # TensorFlow derives it as well as can be
         return compute(x, weights, *biases)
@@ -103,12 +102,16 @@ def convolution(
     # What is held comes in as arguments: behind anything else TensorFlow looks for variables to derive by.
     @custom_gradient
     def convolve(x: tf.Tensor, weights: tf.Tensor, *biases: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        y = compute(x, weights, *biases)
+        prepared = weights if fixed else _prepared(weights, chosen)
+        y = compute(x, prepared, *biases)
 
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor | None]:
             if relu:
                 upstream = tf.raw_ops.ReluGrad(gradients=upstream, features=y)
-            by_input = _input_derivative(upstream, x, kernel, device, margin, name)
+            if chosen == "winograd":
+                by_input = winograd.convolve(upstream, prepared, kernel.shape[0] - 1 - margin, mirrored=True)
+            else:
+                by_input = _input_derivative(upstream, x, kernel, margin, name)
             by_kernel = None if fixed else _kernel_derivative(x, upstream, kernel.shape, chosen, margin)
             return [by_input, by_kernel, *([None] * len(biases))]
 
@@ -164,10 +167,10 @@ def _margins(margin: int) -> list[list[int]]:
 
 
 def _input_derivative(
-    upstream: tf.Tensor, x: tf.Tensor, kernel: np.ndarray | tf.Tensor, device: str, margin: int, name: str
+    upstream: tf.Tensor, x: tf.Tensor, kernel: np.ndarray | tf.Tensor, margin: int, name: str
 ) -> tf.Tensor:
-    """The derivative with respect to the input of a convolution."""
-    side, _, inputs, outputs = kernel.shape
+    """The derivative with respect to the input of a convolution in the plain form."""
+    side, _, inputs, _ = kernel.shape
     fixed = isinstance(kernel, np.ndarray)
     if inputs < _FEW:
         kernel = held(kernel, f"{name}_kernel") if fixed else kernel
@@ -182,14 +185,10 @@ def _input_derivative(
         derivative.set_shape(x.shape)
         return derivative
     if fixed:
-        mirrored = np.ascontiguousarray(kernel[::-1, ::-1].swapaxes(2, 3))
+        mirrored = held(np.ascontiguousarray(kernel[::-1, ::-1].swapaxes(2, 3)), f"{name}_mirrored")
     else:
         mirrored = tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))
-    chosen = form(device, (side, side, outputs, inputs))
-    weights = _prepared(mirrored, chosen)
-    if fixed:
-        weights = held(weights, f"{name}_mirrored")
-    return _convolve(upstream, weights, chosen, side - 1 - margin)
+    return _convolve(upstream, mirrored, "plain", side - 1 - margin)
 
 
 def _kernel_derivative(
