@@ -20,7 +20,7 @@ from pathlib import Path
 
 from neuralstyle.environment import set_for_tensorflow
 from neuralstyle.files import InputError, first_line
-from neuralstyle.free_memory import free_bytes
+from neuralstyle.free_memory import Room, room
 
 #: What a run keeps at a worker is let go when nobody has asked for it for so many seconds and another run
 #: begins: its client may be dead.
@@ -91,12 +91,12 @@ class Introduction:
     ----------
     versions : mapping of str to str
         As `versions` gives them.
-    free : int
-        The memory that is free, in bytes.
+    room : Room
+        The memory that there is for it.
     """
 
     versions: Mapping[str, str]
-    free: int
+    room: Room
 
 
 @dataclass
@@ -191,7 +191,7 @@ def dask_setup(worker: object) -> None:
 
 def introduce() -> Introduction:
     """What a worker says of itself before it gets any work."""
-    return Introduction(versions(), free_bytes())
+    return Introduction(versions(), room())
 
 
 @cache

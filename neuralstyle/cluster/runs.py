@@ -110,6 +110,10 @@ class ClusterRun:
         """Have the workers let everything go that they keep."""
         self._cluster.let_go(self._name)
 
+    def measure_anew(self) -> None:
+        """Forget how long pieces take: those that follow are of another kind."""
+        self._proven, self._longest = set(), 0.0
+
     def map(self, pieces: Iterable[Piece], ahead: int | None = None) -> Iterator[tuple[int, object]]:
         """Do all the pieces.
 

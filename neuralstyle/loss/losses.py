@@ -235,7 +235,7 @@ def open_loss(
         If the network has no such layer, or the objective does not go with tiles.
     """
     if machine.cluster is not None and not is_one_tile(machine, *scene.content.shape[:2]):
-        return open_on_cluster(network, objective, scene, machine)
+        return open_on_cluster(network, objective, scene, machine, reserved)
     size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
     # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
     free = free_bytes() - reserved if on_card is None else on_card
