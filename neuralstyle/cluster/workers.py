@@ -47,8 +47,8 @@ class Member:
     room : Room
         The memory that was free when it joined.
     neighbours : int
-        With how many on its machine a worker that joined late shares what was free then, itself included: those
-        that worked had theirs. 0 for one that was there before the work.
+        With how many on its machine a worker that joined late shares what was free then, itself included:
+        those that worked had theirs. 0 for one that was there before the work.
     beat, heard : float
         What the scheduler says of its last sign of life, and when that changed last.
     """
@@ -230,9 +230,8 @@ class Cluster:
             self.leave_out(address, f"has {', '.join(differing)}; install the same there")
             return
         seen = found[address]
-        late = sum(
-            other["host"] == seen["host"] and name not in self.members for name, other in found.items()
-        )
+        new = [other["host"] for name, other in found.items() if name not in self.members]
+        late = new.count(seen["host"])
         member = Member(introduction.room, late if self._needed else 0, seen["last_seen"], time.monotonic())
         if self._check_room(address, member):
             self._keep_no_messages()

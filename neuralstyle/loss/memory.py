@@ -79,8 +79,8 @@ def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
     """What an optimiser remembers and works with for a picture, in bytes.
 
     Adam and gradient descent: up to six float32 arrays, the picture, its gradient, two moments, and two on
-    their way to and from the loss. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and six more: the
-    last picture, the best, the next, its gradient, and two on their way to and from the loss.
+    their way to and from the loss. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and six more:
+    the last picture, the best, the next, its gradient, and two on their way to and from the loss.
     SciPy's L-BFGS-B: (2 m + 5) float64 arrays, and about eight more for the point, its bounds and the
     conversions.
 
