@@ -331,10 +331,11 @@ def _planned(
     pixels = max(map(_pixel_bytes, regions.values()))
     graph = max(graph_bytes(network, objective.layers, *region, masks) for region in regions)
     kept = min(_KEPT_REGIONS, pixels * len(tiles))
-    styles = sum(style.picture.nbytes for style in scene.styles)
+    # The styles are let go before most of what the optimiser takes is there.
+    styles = 2 * sum(style.picture.nbytes for style in scene.styles)
     return _Plan(
         PROCESS + graph + kept + _MESSAGES * pixels,
-        reserved + styles + _MESSAGES * pixels * len(cluster.members),
+        max(reserved, styles) + _MESSAGES * pixels * len(cluster.members),
     )
 
 
