@@ -243,8 +243,11 @@ def open_loss(
     tile = choose_tile(network, objective, *size, machine.tile, free, masked)
     if machine.tile is None or objective.normalize_gradients:
         check_whole_fits(network, objective, *size, free, masked)
+    # In the tiles of the picture where it has some: what the record then says makes the same bits again.
     style_tiles = [
-        choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile, free)
+        choose_style_tile(
+            network, objective.style_layers, *style.picture.shape[:2], tile or machine.tile, free
+        )
         for style in scene.styles
     ]
     asked, machine = machine.tile, replace(machine, tile=tile)

@@ -18,7 +18,7 @@ import numpy as np
 from neuralstyle.cluster import Cluster, ClusterRun, Kept, Piece, in_order
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, check_threads, new_graph, open_session
-from neuralstyle.loss.memory import PROCESS, choose_style_tile, graph_bytes
+from neuralstyle.loss.memory import PROCESS, graph_bytes
 from neuralstyle.loss.objectives import Objective
 from neuralstyle.loss.passes import Sizes, TilePasses, ValueOfSums, nothing_beside, shapes_of_sums
 from neuralstyle.loss.targets import (
@@ -304,9 +304,7 @@ def open_on_cluster(
     alone = replace(machine, cluster=None, tile=tile)
     blueprint, run = _Blueprint(network, objective, sizes, masked, alone), ClusterRun(cluster)
     try:
-        free = min(cluster.shares(plan.here)) - PROCESS
-        styles = _style_targets(blueprint, scene, machine.tile, free, run)
-        targets = Targets(height, width, sizes, {}, styles)
+        targets = Targets(height, width, sizes, {}, _style_targets(blueprint, scene, run))
         return ClusteredLoss(blueprint, targets, scene.content, cluster, run)
     except BaseException:
         run.close()
@@ -339,25 +337,14 @@ def _planned(
     )
 
 
-def _style_targets(
-    blueprint: _Blueprint, scene: Scene, tile: int | str, free: float, run: ClusterRun
-) -> tuple[StyleTarget, ...]:
-    """What the style pictures are, measured by the workers of a run, of which each has so many bytes free."""
-    network, layers = blueprint.network, blueprint.objective.style_layers
+def _style_targets(blueprint: _Blueprint, scene: Scene, run: ClusterRun) -> tuple[StyleTarget, ...]:
+    """What the style pictures are, measured by the workers of a run, in tiles of the picture's size."""
+    layers, tile = blueprint.objective.style_layers, blueprint.machine.tile
 
     def sums(pieces: Iterator[StylePiece]) -> Iterator[SumsOfLayers]:
         graphs = (_graphs_from(blueprint),)
         return _all_made(run.map(Piece(_style_sums, graphs, lambda one=one: (one,)) for one in pieces))
 
-    found = tuple(
-        style_target(
-            network,
-            style,
-            layers,
-            choose_style_tile(network, layers, *style.picture.shape[:2], tile, free),
-            sums,
-        )
-        for style in scene.styles
-    )
+    found = tuple(style_target(blueprint.network, style, layers, tile, sums) for style in scene.styles)
     run.measure_anew()
     return found
