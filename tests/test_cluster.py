@@ -395,6 +395,14 @@ def test_workers_of_one_machine_are_left_out_until_the_others_fit_beside_this_pr
         cluster.require(7e9, here=4e9)
 
 
+def test_a_worker_that_dask_would_end_is_left_out_with_what_to_start_it_with(dask, recwarn):
+    dask.add_worker("--memory-limit", "1GB")
+    with cluster_at(dask.address) as cluster:
+        assert max(cluster.shares()) <= 0.8e9
+        with pytest.raises(InputError, match=r"a tile takes 1.0 \(dask worker --memory-limit 0"):
+            cluster.require(1e9)
+
+
 def test_containers_of_one_machine_share_it_and_have_limits_of_their_own(workers):
     cluster = workers(2)
     for index, member in enumerate(cluster.members.values()):

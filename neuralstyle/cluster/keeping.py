@@ -7,6 +7,7 @@ what the client believes to be there already is not sent with it. Where it is no
 """
 
 import hashlib
+import math
 import os
 import platform
 import signal
@@ -93,10 +94,13 @@ class Introduction:
         As `versions` gives them.
     room : Room
         The memory that there is for it.
+    limit : float
+        As much as Dask lets it take, in bytes; infinite where it does not care.
     """
 
     versions: Mapping[str, str]
     room: Room
+    limit: float
 
 
 @dataclass
@@ -191,7 +195,11 @@ def dask_setup(worker: object) -> None:
 
 def introduce() -> Introduction:
     """What a worker says of itself before it gets any work."""
-    return Introduction(versions(), room())
+    from distributed import get_worker
+
+    # From four fifths of `--memory-limit` on, Dask gives a worker nothing to do, and then it ends it.
+    limit = get_worker().memory_manager.memory_limit
+    return Introduction(versions(), room(), 0.8 * limit if limit else math.inf)
 
 
 @cache

@@ -46,6 +46,8 @@ class Member:
     ----------
     room : Room
         The memory that was free when it joined.
+    limit : float
+        What Dask lets it take.
     neighbours : int
         With how many on its machine a worker that joined late shares what was free then, itself included:
         those that worked had theirs. 0 for one that was there before the work.
@@ -54,6 +56,7 @@ class Member:
     """
 
     room: Room
+    limit: float
     neighbours: int
     beat: float
     heard: float
@@ -232,7 +235,10 @@ class Cluster:
         seen = found[address]
         new = [other["host"] for name, other in found.items() if name not in self.members]
         late = new.count(seen["host"])
-        member = Member(introduction.room, late if self._needed else 0, seen["last_seen"], time.monotonic())
+        neighbours = late if self._needed else 0
+        member = Member(
+            introduction.room, introduction.limit, neighbours, seen["last_seen"], time.monotonic()
+        )
         if self._check_room(address, member):
             self._keep_no_messages()
             self.members[address] = member
@@ -258,8 +264,9 @@ class Cluster:
         if share >= self._needed:
             return True
         free, needed = max(share, 0) / 1e9, self._needed / 1e9
+        hint = " (dask worker --memory-limit 0 lets it have more)" if share == member.limit else ""
         self.leave_out(
-            address, f"has {free:.1f} GB free for itself, and {self._needed_by} takes {needed:.1f}"
+            address, f"has {free:.1f} GB free for itself, and {self._needed_by} takes {needed:.1f}{hint}"
         )
         return False
 
@@ -267,14 +274,13 @@ class Cluster:
         """The bytes that a worker can have while all others and this process have theirs."""
         there = member.room
         if member.neighbours:
-            return there.free / member.neighbours + there.used
+            return min(member.limit, there.free / member.neighbours + there.used)
         together = [other.room for other in self.members.values() if not other.neighbours] or [there]
         free = there.free - (self._needed_here if there.host == self._room.host else 0)
         whole = there.free_of_machine - (self._needed_here if there.machine == self._room.machine else 0)
-        return there.used + min(
-            free / max(1, sum(other.host == there.host for other in together)),
-            whole / max(1, sum(other.machine == there.machine for other in together)),
-        )
+        free /= max(1, sum(other.host == there.host for other in together))
+        whole /= max(1, sum(other.machine == there.machine for other in together))
+        return min(member.limit, there.used + min(free, whole))
 
     def leave_out(self, address: str, why: str, for_good: bool = True) -> None:
         """Give a worker no more work, and say why.
