@@ -301,6 +301,19 @@ def test_pieces_are_taken_as_they_are_needed_and_give_their_outcomes_in_order(wo
     assert done == [2 * number for number in range(60)]
 
 
+def test_the_largest_of_the_next_two_pieces_for_each_worker_is_begun_first(workers):
+    cluster = workers(2)
+    for address in list(cluster.members)[1:]:
+        with pytest.warns(UserWarning):
+            cluster.leave_out(address, "is not asked")
+
+    def work():
+        return None
+
+    pieces = [Piece(work, size=size) for size in (1, 2, 2, 3, 1)]
+    assert [index for index, _ in ClusterRun(cluster).map(pieces)] == [1, 2, 3, 0, 4]
+
+
 def test_what_was_sent_is_kept_neither_here_nor_by_the_scheduler(shared, workers):
     cluster = workers(2)
 

@@ -23,7 +23,7 @@ def pixels():
 
 
 def test_every_row_of_a_large_picture_is_written(tmp_path):
-    image = np.random.default_rng(0).uniform(-9, 260, (700, 401, 3))
+    image = np.random.default_rng(0).uniform(-9, 260, (700, 401, 3)).astype(np.float32)
     write_image(tmp_path / "a.bmp", image)
     np.testing.assert_array_equal(imageio.v3.imread(tmp_path / "a.bmp"), np.rint(np.clip(image, 0, 255)))
 

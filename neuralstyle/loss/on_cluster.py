@@ -197,8 +197,13 @@ class ClusteredLoss:
         losses, slopes = self._value.losses_and_slopes(self._add_up(picture))
         last = Kept("slopes", self._evaluation, lambda: slopes)
         pieces = [
-            Piece(_gradient, (*self._needs(index, picture), last), forget=(f"region {index}",))
-            for index in range(len(self._tiles))
+            Piece(
+                _gradient,
+                (*self._needs(index, picture), last),
+                forget=(f"region {index}",),
+                size=_pixel_bytes(tile.region),
+            )
+            for index, tile in enumerate(self._tiles)
         ]
         gradient = np.zeros_like(picture)
         for tile, part in zip(self._tiles, _all_made(self._run.map(pieces)), strict=True):
@@ -211,8 +216,13 @@ class ClusteredLoss:
         largest = max(_pixel_bytes(tile.region) for tile in self._tiles)
         kept = len(self._cluster.members) * _KEPT_REGIONS // largest
         pieces = [
-            Piece(_sums, self._needs(index, picture), forget=() if index < kept else (f"region {index}",))
-            for index in range(len(self._tiles))
+            Piece(
+                _sums,
+                self._needs(index, picture),
+                forget=() if index < kept else (f"region {index}",),
+                size=_pixel_bytes(tile.region),
+            )
+            for index, tile in enumerate(self._tiles)
         ]
         sums = self._value.zeros()
         for found in _all_made(self._run.map(pieces)):
@@ -346,5 +356,5 @@ def _style_targets(blueprint: _Blueprint, scene: Scene, run: ClusterRun) -> tupl
         return _all_made(run.map(Piece(_style_sums, graphs, lambda one=one: (one,)) for one in pieces))
 
     found = tuple(style_target(blueprint.network, style, layers, tile, sums) for style in scene.styles)
-    run.measure_anew()
+    run.begin_anew()
     return found
