@@ -180,9 +180,10 @@ def client(options: argparse.Namespace) -> None:
     on_cluster._style_sums = lambda graphs, piece: graphs.grams
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("content.jpg", "style.jpg", "result.png")]
-        for path, pixels in zip(paths, measuring.pictures(*options.size), strict=False):
+        content, style = measuring.pictures(*options.size)
+        for path, pixels in zip(paths, (content, style[:512, :512]), strict=False):
             Image.fromarray(pixels.astype(np.uint8)).save(path)
-        del pixels
+        del content, style, pixels
         recipe = ["--recipe", "neural-style", "--iterations", "1", "--tile", str(options.tile), "--quiet"]
         arguments = ["--content", paths[0], "--style", paths[1], "--output", paths[2], *recipe]
         began = time.perf_counter()
