@@ -12,6 +12,12 @@ between machines is, is not simulated.
 
     python benchmarks/cluster.py --simulated 8 32 --tiles 100 --first 3.1 --second 6.2 --tile 512
 
+With ``--client`` the command makes one iteration of a picture with two workers that compute nothing and
+answer with zeros: the memory that it takes itself, with the real messages, in minutes where the passes take
+hours.
+
+    python benchmarks/cluster.py --client --size 10000x10000 --tile 1024
+
 ``--soak`` computes for so many seconds, with a worker killed every 20 of them, which Dask starts anew. It
 says how many results differed, which is to be none, and how the memory of client and workers grew.
 
@@ -22,6 +28,7 @@ import argparse
 import os
 import pickle
 import signal
+import tempfile
 import threading
 import time
 import warnings
@@ -30,10 +37,13 @@ from collections.abc import Callable
 import measuring
 import numpy as np
 import psutil
+from PIL import Image
 
 from neuralstyle import RECIPES, load_network
 from neuralstyle.cluster import Cluster, ClusterRun, Kept, Piece, local_cluster
 from neuralstyle.cluster.keeping import Done
+from neuralstyle.loss import on_cluster
+from neuralstyle.loss.passes import shapes_of_sums
 
 
 class Meter:
@@ -149,6 +159,41 @@ def simulated(options: argparse.Namespace, count: int) -> None:
     )
 
 
+class Answering:
+    """What a worker keeps in the place of graphs: it answers with zeros."""
+
+    def __init__(self, blueprint: object) -> None:
+        channels = {layer: blueprint.sizes[layer][2] for layer in blueprint.objective.style_layers}
+        self.grams = {layer: (np.zeros(count), np.eye(count)) for layer, count in channels.items()}
+        shapes = shapes_of_sums(blueprint.objective, blueprint.sizes, blueprint.masked)
+        self.sums = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+
+def client(options: argparse.Namespace) -> None:
+    """The peak of the command's own memory in an iteration of a picture of a size."""
+    from neuralstyle.command.main import main as command
+
+    on_cluster._Graphs = Answering
+    on_cluster._measured = lambda graphs, subject: None
+    on_cluster._sums = lambda graphs, subject, region: graphs.sums
+    on_cluster._gradient = lambda graphs, subject, region, slopes: np.zeros_like(region)
+    on_cluster._style_sums = lambda graphs, piece: graphs.grams
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("content.jpg", "style.jpg", "result.png")]
+        content, style = measuring.pictures(*options.size)
+        for path, pixels in zip(paths, (content, style[:512, :512]), strict=False):
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
+        del content, style, pixels
+        recipe = ["--recipe", "neural-style", "--iterations", "1", "--tile", str(options.tile), "--quiet"]
+        arguments = ["--content", paths[0], "--style", paths[1], "--output", paths[2], *recipe]
+        began = time.perf_counter()
+        status = command(["stylize", *arguments, "--workers", "2", "--free-memory", "1000"])
+        taken = time.perf_counter() - began
+    height, width = options.size
+    peak = f"{measuring.peak_gigabytes():.2f} GB"
+    print(f"{width}×{height} in tiles of {options.tile}: {peak} at the most, {taken:.0f} s, status {status}")
+
+
 def soak(options: argparse.Namespace) -> None:
     """Evaluations, all compared, while workers are killed."""
     warnings.simplefilter("ignore")
@@ -204,10 +249,13 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=100, help="how many tiles they have")
     parser.add_argument("--first", type=float, default=3.0, help="seconds of a tile's first pass")
     parser.add_argument("--second", type=float, default=6.0, help="of its second")
+    parser.add_argument("--client", action="store_true", help="this process's memory, with two that answer")
     parser.add_argument("--soak", type=int, help="kill workers for so many seconds")
     options = parser.parse_args()
     print(measuring.machine())
-    if options.soak:
+    if options.client:
+        client(options)
+    elif options.soak:
         soak(options)
     elif options.simulated:
         print("| workers (simulated) | tiles | tile | iteration, s | efficiency | of whole rounds |")

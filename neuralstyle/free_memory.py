@@ -1,7 +1,10 @@
 """How much memory this process may still take: the system's, its control groups', its own limit's."""
 
 import os
+import platform
 import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -47,6 +50,47 @@ def free_bytes() -> int:
         except (ValueError, OverflowError):
             raise InputError(f"{OVERRIDE} is {said!r}; it must be a number of gigabytes") from None
     return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()]))
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a process runs, and the memory that it and its neighbours may have there.
+
+    Attributes
+    ----------
+    host : str
+        The name of its machine, or of its container, which may have a limit of its own.
+    machine : str
+        The same for all containers of a machine.
+    free : int
+        What is free on the host, in bytes: `free_bytes`.
+    free_of_machine : int
+        What is free on the machine, whatever the limits of this process.
+    used : int
+        What the process has already, and can use again.
+    """
+
+    host: str
+    machine: str
+    free: int
+    free_of_machine: int
+    used: int
+
+
+def room() -> Room:
+    """Of this process.
+
+    Raises
+    ------
+    InputError
+        As `free_bytes`.
+    """
+    free, host = free_bytes(), platform.node()
+    machine = host
+    with suppress(OSError):  # Linux alone says so
+        machine = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    whole = free if os.environ.get(OVERRIDE) else system_bytes()
+    return Room(host, machine, free, whole, psutil.Process().memory_full_info().uss)
 
 
 def system_bytes() -> int:

@@ -13,7 +13,7 @@ from neuralstyle.networks.normalize import normalized_network
 from neuralstyle.pictures.colours import luminance, match_colours, match_luminance
 from neuralstyle.pictures.cut_outs import as_cut_out
 from neuralstyle.pictures.reading import AnyPicture, as_image, as_mask
-from neuralstyle.pictures.sizes import SMALLEST_SIDE, fitted_size, resize
+from neuralstyle.pictures.sizes import SMALLEST_SIDE, blocks_of_rows, fitted_size, resize
 from neuralstyle.recipes import Recipe, check_styles, shares, stages
 from neuralstyle.validity import RANDOM_STARTS
 
@@ -305,8 +305,11 @@ def starting_picture(recipe: Recipe, network: Network, scene: Scene, seed: int) 
     shape = scene.content.shape
 
     def noise() -> np.ndarray:
-        values = np.random.default_rng(seed).normal(scale=recipe.noise, size=shape)
-        return network.mean_pixel + values.astype(np.float32)
+        generator, picture = np.random.default_rng(seed), np.empty(shape, np.float32)
+        for rows in blocks_of_rows(picture):  # the numbers are drawn one after the other in any case
+            values = generator.normal(scale=recipe.noise, size=picture[rows].shape)
+            picture[rows] = network.mean_pixel + values.astype(np.float32)
+        return picture
 
     if recipe.start == "noise":
         return noise()

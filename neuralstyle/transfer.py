@@ -14,6 +14,7 @@ from neuralstyle.loss.objectives import Objective
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.networks import Network, load_network
 from neuralstyle.optimizers import minimize
+from neuralstyle.optimizers.averaging import averaged
 from neuralstyle.optimizers.enlarging import enlarge_moments
 from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.cut_outs import rounded
@@ -208,15 +209,16 @@ def run(
                 interrupted = True
                 break
             current = _Stage(progress, scale, stage, prepared.colours, own_state)
-            start = own_state.picture if own_state else prepared.start / np.float32(stage.unit)
+            start = own_state.picture.copy() if own_state else prepared.start / np.float32(stage.unit)
             if picture is not None and stage.carry_moments:
                 moments = enlarge_moments(
                     progress.state.optimizer, progress.state.iteration, *start.shape[:2]
                 )
             else:
                 moments = own_state and own_state.optimizer
-            del prepared  # large pictures are not kept for nothing while the optimiser works
-            interrupted = current.optimize(loss, start, moments)
+            size, take = start.shape[:2], [start].pop
+            del prepared, start  # large pictures are not kept for nothing while the optimiser works
+            interrupted = current.optimize(loss, size, take, moments)
             tile = loss.tile
         step, picture = current.result()
         if interrupted or (progress.stop.is_set() and scale + 1 < len(sizes)):
@@ -245,23 +247,6 @@ class InUnits:
 
     def _times_unit(self, array: np.ndarray) -> np.ndarray:
         return array if self._unit is None else array * self._unit
-
-
-def _averaged(average: np.ndarray | None, picture: np.ndarray, decay: float, before: int) -> np.ndarray:
-    """The moving average of pictures, each of which weighs `decay` times what the next one does.
-
-    With n pictures before this one and weights that add up to 1,
-
-        average_n = Σ decay^(n − i) picture_i / Σ decay^(n − i)
-                  = average_(n−1) + (picture_n − average_(n−1)) · (1 − decay) / (1 − decay^(n + 1))
-
-    which is Adam's correction of the start (Kingma & Ba 2015, section 3).
-
-    Source: crowsonkb/style-transfer-pytorch (style_transfer.py, EMA).
-    """
-    if average is None:
-        return picture.copy()
-    return average + np.float32((1 - decay) / (1 - decay ** (before + 1))) * (picture - average)
 
 
 class _Stopped(Exception):
@@ -319,11 +304,14 @@ class _Stage:
             self._best_step = next((step for step in history[::-1] if step.total == self._best_total), None)
 
     def optimize(
-        self, loss: WholeLoss | TiledLoss, start: np.ndarray, remembered: Mapping[str, np.ndarray] | None
+        self,
+        loss: WholeLoss | TiledLoss,
+        size: tuple[int, int],
+        start: Callable[[], np.ndarray],
+        remembered: Mapping[str, np.ndarray] | None,
     ) -> bool:
         """Improve a picture in the recipe's range, step by step; whether the run was stopped."""
-        height, width = start.shape[:2]
-        self._progress.watchers.begin(Beginning(self._scale, height, width, loss.tile, loss.graph))
+        self._progress.watchers.begin(Beginning(self._scale, *size, loss.tile, loss.graph))
         recipe, resume = self._recipe, self._resume
         try:
             minimize(
@@ -363,34 +351,40 @@ class _Stage:
         progress.watchers.state(progress.state)
         progress.history.append(step)
         if self._recipe.average_decay:
-            self._average = _averaged(
+            self._average = averaged(
                 self._average, state.get("best", picture), self._recipe.average_decay, iteration
             )
         if self._recipe.keep_best and snapshot and step.total < self._best_total:
             self._best, self._best_total, self._best_step = picture.copy(), step.total, step
         try:
-            self._tell(step, picture * self._unit, snapshot)
+            self._tell(step, picture, snapshot)
         except KeyboardInterrupt:
             progress.stop.set()
         if progress.stop.is_set():
             raise _Stopped
 
     def _tell(self, step: Step, picture: np.ndarray, snapshot: bool) -> None:
-        shown = replace(step, picture=picture)
+        picture = self._in_pixels(picture)
         if self._progress.on_step is not None:
-            self._progress.on_step(shown)
-        self._progress.watchers.step(shown)
+            self._progress.on_step(replace(step, picture=picture.copy()))
+        looked_at = picture.view()
+        looked_at.flags.writeable = False  # it may be the optimiser's own
+        self._progress.watchers.step(replace(step, picture=looked_at))
         if snapshot:
-            picture = picture if self._average is None else self._average * self._unit
+            picture = picture if self._average is None else self._in_pixels(self._average)
             self._progress.watchers.snapshot(replace(step, picture=self.finished(picture)))
 
     def result(self) -> tuple[Step, np.ndarray]:
         """What it comes to, in pixel values: the last picture, the average, or the best snapshot."""
         if self._average is not None:
-            return self._last_step, self._average * self._unit
+            return self._last_step, self._in_pixels(self._average)
         if self._best is not None and self._best_total <= self._last_step.total:
-            return self._best_step or self._last_step, self._best * self._unit
-        return self._last_step, self._last * self._unit
+            return self._best_step or self._last_step, self._in_pixels(self._best)
+        return self._last_step, self._in_pixels(self._last)
+
+    def _in_pixels(self, picture: np.ndarray) -> np.ndarray:
+        """A picture in the recipe's range in pixel values; a large one is not copied for nothing."""
+        return picture if self._unit == 1 else picture * self._unit
 
     def finished(self, picture: np.ndarray) -> np.ndarray:
         """A picture as the user gets it: within 0..255, with the content's colours if wanted."""

@@ -25,10 +25,13 @@ from neuralstyle.cluster import ClusterLostError, ClusterRun, Kept, Piece, clust
 from neuralstyle.command import main as cli
 from neuralstyle.files import InputError
 from neuralstyle.graphs import Machine, thread_count
+from neuralstyle.loss import on_cluster
 from neuralstyle.loss.losses import TiledLoss, open_loss
+from neuralstyle.loss.memory import optimizer_bytes
 from neuralstyle.loss.on_cluster import ClusteredLoss
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.preparation import Style, fit_masks, network_for, scene_of
+from neuralstyle.runs.watching import Watcher
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
 
@@ -68,6 +71,16 @@ class Dask:
         for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
+
+
+class Told(Watcher):
+    """Takes note of the tiles of a run."""
+
+    def __init__(self, tiles):
+        self.tiles = tiles
+
+    def begin(self, beginning):
+        self.tiles.append(beginning.tile)
 
 
 @pytest.fixture
@@ -199,18 +212,29 @@ def test_a_killed_worker_changes_nothing(shared, workers, small_network, picture
 
     def on_progress(done, count, members):
         calls.append(done)
-        # The first evaluation has told of 2 · count tiles.
-        if len(calls) == 2 * count + {"first pass": 2, "second pass": count + 2}.get(moment, -(10**6)):
+        if len(calls) == {"first pass": 2, "second pass": count + 2}.get(moment):
             kill()
 
-    cluster.on_progress = on_progress
     machine = Machine(threads=THREADS, tile=32, cluster=cluster)
     with open_loss(small_network, objective_of(recipe), scene, machine) as loss:
         assert_same_bits(loss.losses_and_gradient(pictures[0]), expected)
+        cluster.on_progress = on_progress
         if moment == "between two iterations":
             kill()
         with pytest.warns(UserWarning, match="is lost"):
             assert_same_bits(loss.losses_and_gradient(pictures[0]), expected)
+
+
+def test_a_region_that_its_worker_does_not_keep_is_sent_again(workers, small_network, pictures, monkeypatch):
+    expected = evaluated(small_network, pictures, "neural-style")
+    sent = []
+    cluster = workers(2)
+    send = cluster.send
+    cluster.send = lambda address, order: sent.append(order) or send(address, order)
+    monkeypatch.setattr(on_cluster, "_KEPT_REGIONS", 0)
+    assert_same_bits(evaluated(small_network, pictures, "neural-style", cluster), expected)
+    tiles = len(expected[1]) and -(-71 // 32) * -(-91 // 32)
+    assert sum(key.startswith("region") for order in sent for key in order.given) == 2 * tiles
 
 
 # --- pieces of work ---------------------------------------------------------------------------------
@@ -274,6 +298,19 @@ def test_pieces_are_taken_as_they_are_needed_and_give_their_outcomes_in_order(wo
     for outcome in in_order(ClusterRun(cluster).map(pieces(), ahead=4)):
         done.append(outcome)
     assert done == [2 * number for number in range(60)]
+
+
+def test_the_largest_of_the_next_two_pieces_for_each_worker_is_begun_first(workers):
+    cluster = workers(2)
+    for address in list(cluster.members)[1:]:
+        with pytest.warns(UserWarning):
+            cluster.leave_out(address, "is not asked")
+
+    def work():
+        return None
+
+    pieces = [Piece(work, size=size) for size in (1, 2, 2, 3, 1)]
+    assert [index for index, _ in ClusterRun(cluster).map(pieces)] == [1, 2, 3, 0, 4]
 
 
 def test_what_was_sent_is_kept_neither_here_nor_by_the_scheduler(shared, workers):
@@ -350,6 +387,55 @@ def test_a_worker_without_room_is_left_out(workers):
         pytest.raises(InputError, match="no worker has room"),
     ):
         cluster.require(1e18)
+
+
+def test_workers_of_one_machine_are_left_out_until_the_others_fit_beside_this_process(workers):
+    cluster = workers(2)
+    for member in cluster.members.values():
+        member.room = replace(member.room, free=10e9, free_of_machine=10e9, used=0.5e9)
+    assert cluster.shares() == [5.5e9, 5.5e9]
+    assert cluster.shares(here=4e9) == [3.5e9, 3.5e9]
+    cluster.require(3.4e9, here=4e9)
+    assert len(cluster.members) == 2
+    with pytest.warns(UserWarning, match="has 3.5 GB free for itself, and a tile takes 4.0"):
+        cluster.require(4e9, here=4e9)
+    assert cluster.shares(here=4e9) == [6.5e9]
+    with (
+        pytest.warns(UserWarning, match="has 6.5 GB free"),
+        pytest.raises(InputError, match="give tile a smaller number"),
+    ):
+        cluster.require(7e9, here=4e9)
+
+
+def test_a_worker_that_dask_would_end_is_left_out_with_what_to_start_it_with(dask, recwarn):
+    dask.add_worker("--memory-limit", "1GB")
+    with cluster_at(dask.address) as cluster:
+        assert max(cluster.shares()) <= 0.8e9
+        with pytest.raises(InputError, match=r"a tile takes 1.0 \(dask worker --memory-limit 0"):
+            cluster.require(1e9)
+
+
+def test_containers_of_one_machine_share_it_and_have_limits_of_their_own(workers):
+    cluster = workers(2)
+    for index, member in enumerate(cluster.members.values()):
+        own = (8e9, 2e9)[index]
+        member.room = replace(member.room, host=f"container {index}", free=own, free_of_machine=10e9, used=0)
+    assert cluster.shares() == [5e9, 2e9]
+
+
+def test_tiles_are_smaller_where_larger_ones_do_not_fit_beside_this_process(workers, small_network, pictures):
+    cluster, (scene, recipe) = workers(2), scene_and_recipe(pictures, "neural-style")
+    scene = replace(scene, content=np.broadcast_to(np.float32(9), (3000, 3000, 3)))
+    objective, machine = objective_of(recipe), Machine(threads=THREADS, cluster=cluster)
+    reserved = optimizer_bytes(recipe.optimizer, 3000, 3000)
+    plan = on_cluster._planned(small_network, objective, scene, 512, cluster, reserved)
+    assert plan.here > reserved
+    free = plan.here + 2 * plan.there
+    for member in cluster.members.values():
+        member.room = replace(member.room, free=free, free_of_machine=free, used=0)
+    with open_loss(small_network, objective, scene, machine, reserved) as loss:
+        assert loss.tile == 512
+        assert len(cluster.members) == 2
 
 
 def test_masks_count_in_what_a_tile_takes(workers, small_network, pictures):
@@ -583,3 +669,29 @@ def test_what_does_not_go_with_workers_gets_one_line(folder, capsys, options, ex
     assert cli.main([*run, *options]) == 2
     printed = capsys.readouterr().err
     assert expected in printed and printed.count("\n") == 1
+
+
+def test_the_page_paints_on_a_cluster_what_the_command_makes_here(workers, photograph, tmp_path):
+    from neuralstyle.command.page import program
+    from neuralstyle.web.folder import Folder
+    from neuralstyle.web.form import Wish, arguments_of
+
+    address = workers(2).address
+    folder, output = Folder(tmp_path / "results"), tmp_path / "painted.png"
+    folder.make()
+    wide = np.tile(photograph[100:124, :208], (1, 5, 1)).astype(np.uint8)  # more than a tile of 1024
+    for name, pixels in (("wide.png", wide), ("turned.png", wide[:, ::-1])):
+        iio.imwrite(tmp_path / name, pixels)
+    content, style = (folder.keep(tmp_path / name, name) for name in ("wide.png", "turned.png"))
+    own = program(machine=["--cluster", address])
+    shallow = {"iterations": "2", "content_layers": "relu2_1", "style_layers": "relu1_1"}
+    wish = Wish(content, (style,), "neural-style", size=1040, settings=shallow)
+    arguments = arguments_of(wish, folder, output, own)
+    told = []
+    assert own.paint(arguments, [Told(told)], threading.Event()) == 0
+    assert told == [1024]  # of a whole picture it is told None
+    painted = iio.imread(output)
+    at = arguments.index("--cluster")
+    here = [*arguments[:at], *arguments[at + 2 :], "--tile", "1024", "--overwrite"]
+    assert cli.main([*here, "--quiet"]) == 0
+    np.testing.assert_array_equal(iio.imread(output), painted)

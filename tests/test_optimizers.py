@@ -90,6 +90,34 @@ def test_bounds_hold_after_every_step():
     assert all(picture.min() >= 0 and picture.max() <= 2.5 for _, _, picture, _ in reports)
 
 
+@pytest.mark.parametrize("optimizer", [Adam(1.0), GradientDescent(0.5)])
+def test_a_step_of_a_picture_of_several_blocks_has_the_bits_of_a_step_of_each_pixel_alone(optimizer):
+    rng = np.random.default_rng(2)
+    picture, gradient = rng.normal(size=(2, 211, 173, 3)).astype(np.float32)
+    alone, column = picture.copy(), slice(170, 171)
+    part = np.ascontiguousarray(alone[:, column])
+    state, own = optimizer.start(picture), optimizer.start(part)
+    for iteration in range(3):
+        optimizer.step(picture, gradient, state, iteration)
+        optimizer.step(part, gradient[:, column], own, iteration)
+    np.testing.assert_array_equal(picture[:, column], part)
+    assert (picture != alone).all()
+
+
+@pytest.mark.parametrize("optimizer", [Adam(1.0), LBFGS(), PLAIN])
+def test_a_function_may_give_the_start(optimizer):
+    start = np.full((2, 3, 3), 5, np.float32)
+    expected, _ = run(optimizer, 4, start=start)
+    found, _ = run(optimizer, 4, start=start.copy)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_start_that_a_function_gives_is_not_copied():
+    start = np.zeros((2, 3, 3), np.float32)
+    picture, _ = run(Adam(1.0), 2, start=[start].pop)
+    assert picture is start
+
+
 def test_the_start_is_not_changed():
     start = np.zeros((2, 3, 3), np.float32)
     run(Adam(1.0), 3, start=start)

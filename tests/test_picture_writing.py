@@ -22,6 +22,12 @@ def pixels():
 # Writing
 
 
+def test_every_row_of_a_large_picture_is_written(tmp_path):
+    image = np.random.default_rng(0).uniform(-9, 260, (700, 401, 3)).astype(np.float32)
+    write_image(tmp_path / "a.bmp", image)
+    np.testing.assert_array_equal(imageio.v3.imread(tmp_path / "a.bmp"), np.rint(np.clip(image, 0, 255)))
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.tiff", "a.bmp", "A.PNG"])
 def test_values_are_clipped_and_rounded(tmp_path, name):
     image = np.random.default_rng(0).uniform(-300, 600, (20, 31, 3))

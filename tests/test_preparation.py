@@ -8,7 +8,7 @@ from PIL import Image
 
 import neuralstyle
 from neuralstyle import RECIPES
-from neuralstyle.preparation import Style, fit_pictures, prepare, result_size, scene_of
+from neuralstyle.preparation import Style, fit_pictures, prepare, result_size, scene_of, starting_picture
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,11 @@ def test_no_style_picture_is_refused(pictures):
 def test_one_layer_may_be_named_without_a_list(small_network, pictures):
     one = neuralstyle.features(small_network, pictures[0], "relu2_1")
     assert list(one) == ["relu2_1"]
+
+
+def test_the_noise_of_a_large_picture_is_drawn_in_one_go(small_network):
+    shape, recipe = (701, 403, 3), replace(RECIPES["neural-style"], start="noise", noise_blend=0.0)
+    content = np.full(shape, 9, np.uint8)
+    drawn = np.random.default_rng(3).normal(scale=recipe.noise, size=shape).astype(np.float32)
+    found = starting_picture(recipe, small_network, scene_of(content, content[:40]), 3)
+    np.testing.assert_array_equal(found, small_network.mean_pixel + drawn)

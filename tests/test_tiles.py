@@ -10,7 +10,7 @@ import neuralstyle
 from neuralstyle import RECIPES
 from neuralstyle.graphs import Machine, new_graph, open_session
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
-from neuralstyle.loss.targets import OnDisk, measure
+from neuralstyle.loss.targets import OnDisk, Shelf, measure
 from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import Box, cut
 from neuralstyle.networks import vgg
@@ -204,6 +204,17 @@ def test_the_reach_is_that_of_the_derivative(small_network, layer):
 def test_a_tile_that_is_none_is_refused(small_network, pictures, tile, message):
     with pytest.raises(neuralstyle.InputError, match=message):
         neuralstyle.loss_and_gradient(*pictures, "cookbook", small_network, tile=tile)
+
+
+def test_a_shelf_gives_back_what_was_put_there_and_its_file_is_closed_with_it():
+    shelf, rng = Shelf(), np.random.default_rng(4)
+    arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 4, 5), (0, 2), (7,))]
+    places = [shelf.put(array) for array in arrays]
+    for array, take in reversed(list(zip(arrays, places, strict=True))):
+        np.testing.assert_array_equal(take(), array)
+    file = shelf._file
+    del shelf, places, take
+    assert file.closed
 
 
 def test_the_file_of_an_array_on_disk_is_closed_with_it():

@@ -4,7 +4,8 @@
 # Not tried: there was no Slurm where this was written. What each line calls is tried on one machine.
 #
 # It takes for granted that the nodes share the folder that this is submitted from, and that the virtual
-# environment in it has neuralstyle[cluster], the same everywhere.
+# environment in it has neuralstyle[cluster], the same everywhere. For a picture of P megapixels the first node
+# needs 80 MB times P beside its workers; a worker with tiles of 1024 needs 5 GB.
 #SBATCH --job-name=neuralstyle
 #SBATCH --ntasks=8
 #SBATCH --cpus-per-task=8
@@ -19,11 +20,16 @@ rm -f scheduler.json
 dask scheduler --interface "${INTERFACE:-eth0}" --port 0 --no-dashboard --scheduler-file scheduler.json &
 scheduler=$!
 trap 'kill $scheduler' EXIT
-until [ -s scheduler.json ]; do sleep 1; done
+until [ -s scheduler.json ]; do
+    kill -0 $scheduler # it has ended where it could not begin: see what it says, and set INTERFACE
+    sleep 1
+done
 
 # A worker for each task but one, which is the scheduler's and this program's.
-srun --ntasks=$((SLURM_NTASKS - 1)) dask worker --scheduler-file scheduler.json --interface "${INTERFACE:-eth0}" \
-    --nthreads 1 --no-dashboard --local-directory "${TMPDIR:-/tmp}" &
+# (Since Slurm 22.05, srun has to be told the cores of a task again.)
+srun --ntasks=$((SLURM_NTASKS - 1)) --cpus-per-task="$SLURM_CPUS_PER_TASK" dask worker \
+    --scheduler-file scheduler.json --interface "${INTERFACE:-eth0}" --nthreads 1 --memory-limit 0 \
+    --no-dashboard --local-directory "${TMPDIR:-/tmp}" &
 
 # A run that the time limit stops goes on when this is submitted again.
 address=$(python -c 'import json; print(json.load(open("scheduler.json"))["address"])')

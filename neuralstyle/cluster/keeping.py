@@ -7,6 +7,7 @@ what the client believes to be there already is not sent with it. Where it is no
 """
 
 import hashlib
+import math
 import os
 import platform
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from neuralstyle.environment import set_for_tensorflow
 from neuralstyle.files import InputError, first_line
-from neuralstyle.free_memory import free_bytes
+from neuralstyle.free_memory import Room, room
 
 #: What a run keeps at a worker is let go when nobody has asked for it for so many seconds and another run
 #: begins: its client may be dead.
@@ -91,12 +92,15 @@ class Introduction:
     ----------
     versions : mapping of str to str
         As `versions` gives them.
-    free : int
-        The memory that is free, in bytes.
+    room : Room
+        The memory that there is for it.
+    limit : float
+        As much as Dask lets it take, in bytes; infinite where it does not care.
     """
 
     versions: Mapping[str, str]
-    free: int
+    room: Room
+    limit: float
 
 
 @dataclass
@@ -191,7 +195,11 @@ def dask_setup(worker: object) -> None:
 
 def introduce() -> Introduction:
     """What a worker says of itself before it gets any work."""
-    return Introduction(versions(), free_bytes())
+    from distributed import get_worker
+
+    # From four fifths of `--memory-limit` on, Dask gives a worker nothing to do, and then it ends it.
+    limit = get_worker().memory_manager.memory_limit
+    return Introduction(versions(), room(), 0.8 * limit if limit else math.inf)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from neuralstyle.cluster.keeping import Done, Lacking, Order, Refused, Unfit
@@ -65,12 +66,16 @@ class Piece:
         Gives the arguments; called when the piece is sent.
     forget : tuple of str
         Keys that are let go when it is done.
+    size : float
+        How much work it is beside others: of those that come next the largest is begun first, so that the
+        workers are done at one time.
     """
 
     work: Callable
     needs: tuple[Kept, ...] = ()
     arguments: Callable[[], tuple] = tuple
     forget: tuple[str, ...] = ()
+    size: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,10 @@ class ClusterRun:
     def close(self) -> None:
         """Have the workers let everything go that they keep."""
         self._cluster.let_go(self._name)
+
+    def begin_anew(self) -> None:
+        """Forget how long pieces take, and who did which: those that follow are of another kind."""
+        self._homes, self._proven, self._longest = {}, set(), 0.0
 
     def map(self, pieces: Iterable[Piece], ahead: int | None = None) -> Iterator[tuple[int, object]]:
         """Do all the pieces.
@@ -198,7 +207,11 @@ class ClusterRun:
         if own:
             return own.popleft()
         if self._loose and (idle or len(self._loose) > len(self._cluster.members)):
-            return self._loose.popleft()
+            # No more of them: outcomes are held until those before them are there.
+            coming = list(islice(self._loose, 2 * len(self._cluster.members)))
+            largest = max(coming, key=lambda index: self._pieces[index].size)
+            self._loose.remove(largest)
+            return largest
         longest = max(self._waiting.values(), key=len, default=None)
         return longest.pop() if idle and longest else None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from neuralstyle.cluster.keeping import Introduction, Order, introduce, perform, versions
 from neuralstyle.files import InputError, first_line
+from neuralstyle.free_memory import Room, room
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -43,13 +44,20 @@ class Member:
 
     Attributes
     ----------
-    free : int
-        Its share of the memory that was free on its machine when it joined, in bytes.
+    room : Room
+        The memory that was free when it joined.
+    limit : float
+        What Dask lets it take.
+    neighbours : int
+        With how many on its machine a worker that joined late shares what was free then, itself included:
+        those that worked had theirs. 0 for one that was there before the work.
     beat, heard : float
         What the scheduler says of its last sign of life, and when that changed last.
     """
 
-    free: float
+    room: Room
+    limit: float
+    neighbours: int
     beat: float
     heard: float
 
@@ -82,6 +90,7 @@ class Cluster:
         self._introducing: dict[str, Future] = {}
         self._left_out: dict[str, str] = {}
         self._needed, self._needed_by, self._looked = 0.0, "", 0.0
+        self._room, self._needed_here = room(), 0.0
         self._alone = time.monotonic()
         with suppress(AttributeError):  # as in `_keep_no_messages`
             client.scheduler_comm.recent_message_log = deque(maxlen=0)
@@ -120,25 +129,44 @@ class Cluster:
         if not self.members:
             raise InputError(f"{self.address}: no worker can take part{self._reason()}")
 
-    def require(self, free: float, what: str = "a tile") -> None:
+    def shares(self, here: float = 0.0) -> list[float]:
+        """How many bytes each worker can have at once with all others, those that it has already included.
+
+        Parameters
+        ----------
+        here : float
+            What this process is going to take of its own machine, in bytes.
+        """
+        self._needed_here = here
+        return [self._share(member) for member in self.members.values()]
+
+    def require(self, free: float, what: str = "a tile", here: float = 0.0) -> None:
         """Leave out the workers that have not so many bytes free, now and later.
+
+        Where those of a machine have not enough together, as many are left out as it takes.
 
         Parameters
         ----------
         free : float
         what : str
             What takes so many, in words.
+        here : float
+            As in `shares`.
 
         Raises
         ------
         InputError
             If none has.
         """
-        self._needed, self._needed_by = free, what
-        for address, member in list(self.members.items()):
+        self._needed, self._needed_by, self._needed_here = free, what, here
+        for address, member in reversed(list(self.members.items())):
             self._check_room(address, member)
         if not self.members:
-            raise InputError(f"no worker has room{self._reason()}")
+            raise InputError(
+                f"no worker has room{self._reason()}; give tile a smaller number, take a machine with more "
+                "memory, or say with free_memory how much there is",
+                fields=("tile", "free_memory"),
+            )
 
     def look_around(self) -> None:
         """Take note of workers that have come and gone, at most once a second.
@@ -205,12 +233,12 @@ class Cluster:
             self.leave_out(address, f"has {', '.join(differing)}; install the same there")
             return
         seen = found[address]
-        # With whom on its machine it shares what is free: all at first; later, those that work have theirs.
-        neighbours = sum(
-            other["host"] == seen["host"] and not (self._needed and name in self.members)
-            for name, other in found.items()
+        new = [other["host"] for name, other in found.items() if name not in self.members]
+        late = new.count(seen["host"])
+        neighbours = late if self._needed else 0
+        member = Member(
+            introduction.room, introduction.limit, neighbours, seen["last_seen"], time.monotonic()
         )
-        member = Member(introduction.free / neighbours, seen["last_seen"], time.monotonic())
         if self._check_room(address, member):
             self._keep_no_messages()
             self.members[address] = member
@@ -232,13 +260,27 @@ class Cluster:
             self._client.sync(self._client._run_on_scheduler, forget, callback_timeout=_SECONDS_TO_ANSWER)
 
     def _check_room(self, address: str, member: Member) -> bool:
-        if member.free >= self._needed:
+        share = self._share(member)
+        if share >= self._needed:
             return True
-        free, needed = member.free / 1e9, self._needed / 1e9
+        free, needed = max(share, 0) / 1e9, self._needed / 1e9
+        hint = " (dask worker --memory-limit 0 lets it have more)" if share == member.limit else ""
         self.leave_out(
-            address, f"has {free:.1f} GB free for itself, and {self._needed_by} takes {needed:.1f}"
+            address, f"has {free:.1f} GB free for itself, and {self._needed_by} takes {needed:.1f}{hint}"
         )
         return False
+
+    def _share(self, member: Member) -> float:
+        """The bytes that a worker can have while all others and this process have theirs."""
+        there = member.room
+        if member.neighbours:
+            return min(member.limit, there.free / member.neighbours + there.used)
+        together = [other.room for other in self.members.values() if not other.neighbours] or [there]
+        free = there.free - (self._needed_here if there.host == self._room.host else 0)
+        whole = there.free_of_machine - (self._needed_here if there.machine == self._room.machine else 0)
+        free /= max(1, sum(other.host == there.host for other in together))
+        whole /= max(1, sum(other.machine == there.machine for other in together))
+        return min(member.limit, there.used + min(free, whole))
 
     def leave_out(self, address: str, why: str, for_good: bool = True) -> None:
         """Give a worker no more work, and say why.

@@ -217,7 +217,7 @@ def _on_workers(options: Namespace, rendering: "Rendering", cluster: "Cluster") 
     from neuralstyle.feedforward.on_cluster import render_all
 
     # Each has a share of what is free on its machine, and any of them may get the largest picture.
-    free = min(member.free for member in cluster.members.values())
+    free = min(cluster.shares())
     treatment = replace(rendering.treat, sizing=replace(rendering.treat.sizing, free=free))
     shared = replace(rendering, treat=treatment)
 

@@ -235,7 +235,7 @@ def open_loss(
         If the network has no such layer, or the objective does not go with tiles.
     """
     if machine.cluster is not None and not is_one_tile(machine, *scene.content.shape[:2]):
-        return open_on_cluster(network, objective, scene, machine)
+        return open_on_cluster(network, objective, scene, machine, reserved)
     size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
     # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
     free = free_bytes() - reserved if on_card is None else on_card
@@ -243,8 +243,11 @@ def open_loss(
     tile = choose_tile(network, objective, *size, machine.tile, free, masked)
     if machine.tile is None or objective.normalize_gradients:
         check_whole_fits(network, objective, *size, free, masked)
+    # In the tiles of the picture where it has some: what the record then says makes the same bits again.
     style_tiles = [
-        choose_style_tile(network, objective.style_layers, *style.picture.shape[:2], machine.tile, free)
+        choose_style_tile(
+            network, objective.style_layers, *style.picture.shape[:2], tile or machine.tile, free
+        )
         for style in scene.styles
     ]
     asked, machine = machine.tile, replace(machine, tile=tile)

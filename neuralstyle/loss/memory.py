@@ -16,6 +16,9 @@ _FLOAT = 4
 #: What plain kernels, TensorFlow's threads and the allocator's rounding take beside the arrays, measured.
 _FIXED = 400 * 2**20
 
+#: What a process has before it computes: Python, TensorFlow and the weights, measured.
+PROCESS = 600 * 2**20
+
 #: The halo adds a sixth to a tile of so many pixels, and a third to one of half as many.
 LARGEST_TILE = 2048
 
@@ -75,9 +78,9 @@ def forward_bytes(network: Network, layers: tuple[str, ...], height: int, width:
 def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
     """What an optimiser remembers and works with for a picture, in bytes.
 
-    Adam and gradient descent: up to eight float32 arrays, the picture, its gradient, two moments and
-    what a step works with. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and six more: the
-    last picture, the best, the next, its gradient, and two on their way to and from the loss.
+    Adam and gradient descent: up to six float32 arrays, the picture, its gradient, two moments, and two on
+    their way to and from the loss. Our own L-BFGS: 2 m float32 arrays for a memory of m steps, and six more:
+    the last picture, the best, the next, its gradient, and two on their way to and from the loss.
     SciPy's L-BFGS-B: (2 m + 5) float64 arrays, and about eight more for the point, its bounds and the
     conversions.
 
@@ -92,7 +95,7 @@ def optimizer_bytes(optimizer: Optimizer, height: int, width: int) -> int:
         return 2 * _FLOAT * values * (2 * optimizer.memory + 5 + 8)
     if isinstance(optimizer, PreconditionedLBFGS):
         return _FLOAT * values * (2 * optimizer.memory + 6)
-    return _FLOAT * values * 8
+    return _FLOAT * values * 6
 
 
 def check_optimizer_fits(optimizer: Optimizer, height: int, width: int) -> None:

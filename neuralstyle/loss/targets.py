@@ -3,8 +3,9 @@
 import os
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import numpy as np
@@ -46,6 +47,18 @@ class StyleTarget:
     masks: Mapping[str, np.ndarray] | None = None
 
 
+@contextmanager
+def _room_for(size: int) -> Iterator[None]:
+    """Report in one line that so many bytes have no room on the disk."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"the folder for temporary files has no room for {size / 1e9:.1f} GB of content features "
+            f"({error.strerror}); name another in TMPDIR"
+        ) from error
+
+
 class OnDisk:
     """A float32 array in a file without a name, which is gone when nobody holds the array any more.
 
@@ -66,7 +79,7 @@ class OnDisk:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
         size = 4 * max(int(np.prod(shape)), 1)
-        try:
+        with _room_for(size):
             self._file = tempfile.TemporaryFile(prefix="neuralstyle-")
             weakref.finalize(self, self._file.close)  # Python warns of files that are left to it
             # Writing to a mapped file on a full disk would kill the process, so the room is taken now.
@@ -74,11 +87,6 @@ class OnDisk:
                 os.posix_fallocate(self._file.fileno(), 0, size)
             else:
                 self._file.truncate(size)
-        except OSError as error:
-            raise InputError(
-                f"the folder for temporary files has no room for {size / 1e9:.1f} GB of content features "
-                f"({error.strerror}); name another in TMPDIR"
-            ) from error
 
     def _map(self) -> np.ndarray:
         count = int(np.prod(self.shape))
@@ -89,6 +97,38 @@ class OnDisk:
 
     def __setitem__(self, index: object, values: np.ndarray) -> None:
         self._map()[index] = values
+
+
+class Shelf:
+    """Float32 arrays in one file without a name, which is gone when nobody holds the shelf any more."""
+
+    def __init__(self) -> None:
+        with _room_for(0):
+            self._file = tempfile.TemporaryFile(prefix="neuralstyle-")
+        weakref.finalize(self, self._file.close)
+
+    def put(self, array: np.ndarray) -> Callable[[], np.ndarray]:
+        """Write an array; the function that is returned reads it again.
+
+        Raises
+        ------
+        InputError
+            If the folder for temporary files has not so much room.
+        """
+        with _room_for(array.nbytes):
+            place = self._file.seek(0, os.SEEK_END)
+            self._file.write(np.ascontiguousarray(array, np.float32).data)
+            self._file.flush()
+        shape = array.shape
+
+        def take() -> np.ndarray:
+            read = np.empty(shape, np.float32)
+            self._file.seek(place)
+            if self._file.readinto(read.reshape(-1).view(np.uint8).data) != read.nbytes:
+                raise OSError("a temporary file is shorter than it was")
+            return read
+
+        return take
 
 
 @dataclass(frozen=True)
@@ -159,15 +199,19 @@ def measure(
     layers = content_layers + style_layers
     with new_graph(machine) as graph:
         given = TileInput(network, layers, plain=True)
-        grams = _Grams(given, style_layers)
+        grams = Grams(given, style_layers)
     with open_session(graph, machine) as session:
+
+        def sums(pieces: Iterator[StylePiece]) -> Iterator[SumsOfLayers]:
+            return (grams.sums(session, piece) for piece in pieces)
+
         return Targets(
             height,
             width,
             network.sizes(height, width, layers),
             _content_activations(session, given, scene.content, content_layers, machine.tile),
             tuple(
-                _style_target(session, grams, style, tile)
+                style_target(network, style, style_layers, tile, sums)
                 for style, tile in zip_longest(scene.styles, style_tiles)
             ),
         )
@@ -196,14 +240,41 @@ def _content_activations(
     return activations
 
 
-class _Grams:
-    """Sums of activations and Gram matrices of a piece of a style picture, with and without a mask."""
+#: Layer to the sum of a piece's activations and their Gram matrix.
+SumsOfLayers = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class StylePiece:
+    """A tile of a style picture: its region's pixels, and the masks of its layers at its positions."""
+
+    tile: Tile
+    region: np.ndarray
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Grams:
+    """Sums of activations and Gram matrices of a piece of a style picture, with and without a mask.
+
+    Made inside a graph.
+
+    Parameters
+    ----------
+    given : TileInput
+    layers : tuple of str
+    """
 
     def __init__(self, given: TileInput, layers: tuple[str, ...]) -> None:
-        self.given, self.layers = given, layers
-        self.masks = {layer: tf.compat.v1.placeholder(tf.float32, (1, None, None, 1)) for layer in layers}
-        self.plain = {layer: sum_and_gram(given.features[layer]) for layer in layers}
-        self.masked = {layer: _masked(given.features[layer], self.masks[layer]) for layer in layers}
+        self._given = given
+        self._masks = {layer: tf.compat.v1.placeholder(tf.float32, (1, None, None, 1)) for layer in layers}
+        self._plain = {layer: sum_and_gram(given.features[layer]) for layer in layers}
+        self._masked = {layer: _masked(given.features[layer], self._masks[layer]) for layer in layers}
+
+    def sums(self, session: tf.compat.v1.Session, piece: StylePiece) -> SumsOfLayers:
+        """Those of a piece."""
+        feed = self._given.feed(piece.region, piece.tile)
+        feed |= {self._masks[layer]: mask[np.newaxis, ..., np.newaxis] for layer, mask in piece.masks.items()}
+        return session.run(self._masked if piece.masks else self._plain, feed)
 
 
 def _masked(features: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -211,26 +282,42 @@ def _masked(features: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     return tf.reduce_sum(masked * mask, (0, 1, 2)), gram_matrix(masked)
 
 
-def _style_target(
-    session: tf.compat.v1.Session,
-    grams: _Grams,
+def style_target(
+    network: Network,
     style: Style,
+    layers: tuple[str, ...],
     tile: int | None,
+    measured: Callable[[Iterator[StylePiece]], Iterable[SumsOfLayers]],
 ) -> StyleTarget:
-    """The sums of one style picture."""
-    network, layers = grams.given.network, grams.layers
+    """The sums of one style picture.
+
+    Parameters
+    ----------
+    network : Network
+    style : Style
+    layers : tuple of str
+    tile : int or None
+        The size of tiles to take the picture in.
+    measured : callable
+        Gives the sums of pieces, in their order: `Grams.sums`, here or at workers.
+    """
     height, width = style.picture.shape[:2]
     own_masks = {} if style.own_mask is None else shrink(network, style.own_mask, layers)
-    sums = {layer: [np.zeros(one.shape) for one in both] for layer, both in grams.plain.items()}
-    for piece in cut(network, height, width, layers, tile):
-        feed = grams.given.feed(style.picture[piece.region.slices], piece) | {
-            grams.masks[layer]: mask[piece.owned[layer].slices][np.newaxis, ..., np.newaxis]
-            for layer, mask in own_masks.items()
-        }
-        for layer, both in session.run(grams.masked if own_masks else grams.plain, feed).items():
+    pieces = (
+        StylePiece(
+            piece,
+            style.picture[piece.region.slices],
+            {layer: mask[piece.owned[layer].slices] for layer, mask in own_masks.items()},
+        )
+        for piece in cut(network, height, width, layers, tile)
+    )
+    sizes = network.sizes(height, width, layers)
+    channels = {layer: size[2] for layer, size in sizes.items()}
+    sums = {layer: [np.zeros(count), np.zeros((count, count))] for layer, count in channels.items()}
+    for found in measured(pieces):
+        for layer, both in found.items():
             for so_far, more in zip(sums[layer], both, strict=True):
                 so_far += more
-    sizes = network.sizes(height, width, layers)
     return StyleTarget(
         grams={layer: gram.astype(np.float32) for layer, (_, gram) in sums.items()},
         sums={layer: total.astype(np.float32) for layer, (total, _) in sums.items()},

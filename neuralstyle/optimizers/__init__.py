@@ -8,7 +8,7 @@ gave the gradient; nothing is computed twice.
 import numpy as np
 
 from neuralstyle.optimizers import lbfgs, scipy_lbfgs
-from neuralstyle.optimizers.evaluation import Loss, Losses, Report
+from neuralstyle.optimizers.evaluation import Loss, Losses, Report, Start
 from neuralstyle.optimizers.first_order import Adam, GradientDescent, descend
 from neuralstyle.optimizers.lbfgs import PreconditionedLBFGS
 from neuralstyle.optimizers.scipy_lbfgs import LBFGS
@@ -24,6 +24,7 @@ __all__ = [
     "Optimizer",
     "PreconditionedLBFGS",
     "Report",
+    "Start",
     "minimize",
 ]
 
@@ -31,7 +32,7 @@ __all__ = [
 def minimize(
     optimizer: Optimizer,
     loss: Loss,
-    picture: np.ndarray,
+    picture: Start,
     iterations: int,
     report: Report,
     bounds: tuple[float, float] | None = None,
@@ -45,8 +46,9 @@ def minimize(
     optimizer : Adam, GradientDescent, LBFGS or PreconditionedLBFGS
     loss : Loss
         What to minimise.
-    picture : ndarray
-        The start, float32; it is not changed.
+    picture : ndarray or callable
+        The start, float32; it is not changed. Or a function without arguments that gives the start, an
+        array that nobody else keeps: no copy is made of a large one then.
     iterations : int
         How many steps; with L-BFGS, how many evaluations.
     report : callable

@@ -1,4 +1,4 @@
-"""Products of large float32 arrays, in blocks on all cores, added up in float64.
+"""Large float32 arrays in blocks on all cores: their products, added up in float64, and work in place.
 
 A float32 sum over millions of pixels loses three or four of its seven digits; sums over blocks are exact
 enough and are added in float64, in one order whatever the number of threads. BLAS is a little faster on an
@@ -25,6 +25,28 @@ def _in_blocks(work: Callable[[slice], object], size: int) -> list:
         return [work(blocks[0])]
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(work, blocks))
+
+
+def in_rows(work: Callable[[slice], object], array: np.ndarray) -> None:
+    """Have some work done for the rows of an array, a block of them at a time.
+
+    What it makes on the way then takes the memory of a few blocks and not of the array, and stays in the
+    processor's cache. The threads work on different rows, so that it does not matter how many there are.
+
+    Parameters
+    ----------
+    work : callable
+        Given a slice of the first axis.
+    array : ndarray
+        Of one axis or more.
+    """
+    height = max(1, _BLOCK * len(array) // max(1, array.size))
+    blocks = [slice(start, start + height) for start in range(0, len(array), height)]
+    if len(blocks) == 1:
+        work(blocks[0])
+        return
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, blocks))
 
 
 def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:

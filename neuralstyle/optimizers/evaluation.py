@@ -24,6 +24,15 @@ class Loss(Protocol):
 Report = Callable[[int, Losses, np.ndarray, dict[str, np.ndarray]], None]
 
 
+#: A picture to start from, which is not changed; or what gives one that may be.
+Start = np.ndarray | Callable[[], np.ndarray]
+
+
+def taken(start: Start) -> np.ndarray:
+    """A picture to start from, float32, as an array that nobody else has."""
+    return np.asarray(start(), np.float32) if callable(start) else np.array(start, np.float32)
+
+
 def check_finite(losses: Losses, iteration: int) -> None:
     """Refuse to go on from a total loss that is infinite or no number.
 

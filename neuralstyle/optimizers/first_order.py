@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralstyle.files import require
-from neuralstyle.optimizers.evaluation import Loss, Report, check_finite
+from neuralstyle.optimizers.blocks import in_rows
+from neuralstyle.optimizers.evaluation import Loss, Report, Start, check_finite, taken
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,22 @@ class Adam:
         Moments that were carried over from a coarser scale have "earlier" beside them, how many steps they
         had there.
         """
-        mean, variance = state["mean"], state["variance"]
-        mean *= self.beta1
-        mean += (1 - self.beta1) * gradient
-        variance *= self.beta2
-        variance += (1 - self.beta2) * np.square(gradient)
         count = iteration + 1 + int(state.get("earlier", 0))
         rate = self.learning_rate * (1 - self.beta2**count) ** 0.5 / (1 - self.beta1**count)
-        direction = np.sqrt(variance)
-        direction += self.epsilon
-        np.divide(mean, direction, out=direction)
-        direction *= rate
-        picture -= direction
+
+        def move(rows: slice) -> None:
+            slope, mean, variance = gradient[rows], state["mean"][rows], state["variance"][rows]
+            mean *= self.beta1
+            mean += (1 - self.beta1) * slope
+            variance *= self.beta2
+            variance += (1 - self.beta2) * np.square(slope)
+            direction = np.sqrt(variance)
+            direction += self.epsilon
+            np.divide(mean, direction, out=direction)
+            direction *= rate
+            picture[rows] -= direction
+
+        in_rows(move, picture)
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,18 @@ class GradientDescent:
         self, picture: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray], iteration: int
     ) -> None:
         """Move the picture, in place, by one step; the first iteration is 0."""
-        picture -= self.learning_rate * self.decay_rate ** (iteration / self.decay_steps) * gradient
+        rate = self.learning_rate * self.decay_rate ** (iteration / self.decay_steps)
+
+        def move(rows: slice) -> None:
+            picture[rows] -= rate * gradient[rows]
+
+        in_rows(move, picture)
 
 
 def descend(
     optimizer: Adam | GradientDescent,
     loss: Loss,
-    picture: np.ndarray,
+    picture: Start,
     iterations: int,
     report: Report,
     bounds: tuple[float, float] | None,
@@ -97,13 +107,14 @@ def descend(
     first: int,
 ) -> np.ndarray:
     """Take the steps; the arguments and what is returned are those of `neuralstyle.optimizers.minimize`."""
-    picture = np.array(picture, np.float32)
+    picture = taken(picture)
     state = optimizer.start(picture) if state is None else dict(state)
     for iteration in range(first, iterations):
         losses, gradient = loss.losses_and_gradient(picture)
         check_finite(losses, iteration)
         report(iteration, losses, picture, state)
         optimizer.step(picture, gradient, state, iteration)
+        del gradient  # the next one is made beside it otherwise
         if bounds is not None:
             np.clip(picture, *bounds, out=picture)
     losses = loss.losses(picture)

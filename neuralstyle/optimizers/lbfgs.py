@@ -7,7 +7,7 @@ import numpy as np
 
 from neuralstyle.files import InputError, require
 from neuralstyle.optimizers.blocks import add_rows, dot, dots, mean_size
-from neuralstyle.optimizers.evaluation import Loss, Report, check_finite
+from neuralstyle.optimizers.evaluation import Loss, Report, Start, check_finite, taken
 from neuralstyle.optimizers.frequencies import FrequencyFilter
 
 
@@ -107,11 +107,11 @@ class _State:
         return [(self.place - age) % len(self.steps) for age in range(self.pairs, 0, -1)]
 
 
-def _start(optimizer: PreconditionedLBFGS, picture: np.ndarray, bounds: tuple[float, float] | None) -> _State:
-    position = np.array(picture, np.float32)
+def _start(optimizer: PreconditionedLBFGS, picture: Start, bounds: tuple[float, float] | None) -> _State:
+    position = taken(picture)
     if bounds is not None:
         np.clip(position, *bounds, out=position)
-    ring = (optimizer.memory, *picture.shape)
+    ring = (optimizer.memory, *position.shape)
     return _State(
         position,
         position,
@@ -253,7 +253,7 @@ def _at(order: list[int], values: np.ndarray, size: int) -> np.ndarray:
 def run(
     optimizer: PreconditionedLBFGS,
     loss: Loss,
-    picture: np.ndarray,
+    picture: Start,
     iterations: int,
     report: Report,
     bounds: tuple[float, float] | None,
@@ -264,7 +264,7 @@ def run(
 
     It stops early, with a warning, where the next picture would be the one that the step starts from.
     """
-    here = _start(optimizer, picture, bounds) if state is None else _restore(optimizer, state, picture)
+    here = _start(optimizer, picture, bounds) if state is None else _restore(optimizer, state, taken(picture))
     search = _Search(optimizer, here.position.shape[:2], bounds)
     best_losses, evaluations = None, first
     while evaluations < iterations:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralstyle.files import require
-from neuralstyle.optimizers.evaluation import Loss, Losses, Report, check_finite
+from neuralstyle.optimizers.evaluation import Loss, Losses, Report, Start, check_finite, taken
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class _TooFar(Exception):
 class _Evaluations:
     """The loss as SciPy calls it, counted, reported, and the best picture kept."""
 
-    def __init__(self, loss: Loss, picture: np.ndarray, report: Report, first: int) -> None:
-        self.best: np.ndarray = np.array(picture, np.float32)
+    def __init__(self, loss: Loss, picture: Start, report: Report, first: int) -> None:
+        self.best: np.ndarray = taken(picture)
         self.best_losses: Losses | None = None
         self.count = first
         self.limit = first
@@ -74,7 +74,7 @@ class _Evaluations:
 def run(
     optimizer: LBFGS,
     loss: Loss,
-    picture: np.ndarray,
+    picture: Start,
     iterations: int,
     report: Report,
     bounds: tuple[float, float] | None,

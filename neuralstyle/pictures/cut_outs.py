@@ -7,7 +7,7 @@ from PIL import Image
 
 from neuralstyle.files import InputError
 from neuralstyle.pictures.reading import FILLED, AnyPicture, as_image, of_pillow, read_picture
-from neuralstyle.pictures.sizes import check_size
+from neuralstyle.pictures.sizes import blocks_of_rows, check_size
 from neuralstyle.pictures.transparency import fill_transparent, fitted_plane
 
 
@@ -54,7 +54,9 @@ def as_cut_out(image: AnyPicture) -> tuple[np.ndarray, np.ndarray | None]:
 
 def rounded(picture: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """A picture, H×W×3, 0..255, as uint8; H×W×4 with an alpha, 0..1, of whatever size."""
-    picture = np.rint(picture)
+    pixels = np.empty((*picture.shape[:2], 3 if alpha is None else 4), np.uint8)
+    for rows in blocks_of_rows(picture):
+        pixels[rows][..., :3] = np.rint(picture[rows])
     if alpha is not None:
-        picture = np.dstack([picture, np.rint(255 * np.clip(fitted_plane(alpha, picture), 0, 1))])
-    return picture.astype(np.uint8)
+        pixels[..., 3] = np.rint(255 * np.clip(fitted_plane(alpha, picture), 0, 1))
+    return pixels

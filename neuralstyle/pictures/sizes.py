@@ -1,5 +1,7 @@
 """The size of pictures: resizing them, and the arithmetic of it alone."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 
@@ -54,6 +56,13 @@ def resize(image: np.ndarray, height: int, width: int, method: str = "bilinear")
     if method == "bicubic":
         np.clip(resized, image.min(), image.max(), out=resized)
     return resized
+
+
+def blocks_of_rows(picture: np.ndarray, pixels: int = 2**18) -> Iterator[slice]:
+    """The rows of a picture, H×W×C, in blocks of so many pixels: work on one takes little memory."""
+    height, width = picture.shape[:2]
+    step = max(1, pixels // max(1, width))
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def fitted_size(height: int, width: int, rule: str, size: int) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """Pictures written: checked beforehand, replaced in one step, sRGB."""
 
-import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from neuralstyle.files import InputError, check_writable, first_line, replacing, require
 from neuralstyle.pictures.reading import Picture
+from neuralstyle.pictures.sizes import blocks_of_rows
 from neuralstyle.pictures.transparency import on_white
 
 #: The kinds of file that can be written, each with the bits per channel that it can hold.
@@ -155,12 +155,16 @@ def _quantised(image: np.ndarray, bits: int, alpha: np.ndarray | None = None) ->
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3:
         raise InputError(f"a picture must be an array of height × width × 3, not {image.shape}")
-    if np.isnan(image).any():
-        raise InputError("the picture holds NaN and is not written")
-    if alpha is not None:
-        image = np.dstack([image, 255 * alpha])
     scale, kind = (257, np.uint16) if bits == 16 else (1, np.uint8)
-    return np.rint(np.clip(image, 0, 255).astype(np.float32) * scale).astype(kind)
+    pixels = np.empty((*image.shape[:2], 3 if alpha is None else 4), kind)
+    for rows in blocks_of_rows(image):
+        part = image[rows]
+        if np.isnan(part).any():
+            raise InputError("the picture holds NaN and is not written")
+        if alpha is not None:
+            part = np.dstack([part, 255 * alpha[rows]])
+        pixels[rows] = np.rint(np.clip(part, 0, 255).astype(np.float32) * scale)
+    return pixels
 
 
 def _write_png(path: Path, pixels: np.ndarray, *, text: Mapping[str, str], **_: object) -> None:
@@ -172,12 +176,11 @@ def _write_png(path: Path, pixels: np.ndarray, *, text: Mapping[str, str], **_: 
     for keyword, value in text.items():
         chunks.add_itxt(keyword, value.encode(errors="backslashreplace").decode())
     header = 33  # the signature and the first chunk, IHDR, which all others follow
-    file = io.BytesIO()
-    file.write(encoded[:header])
-    for kind, data, *_rest in chunks.chunks:
-        PngImagePlugin.putchunk(file, kind, data)
-    file.write(encoded[header:])
-    path.write_bytes(file.getvalue())
+    with path.open("wb") as file:
+        file.write(encoded[:header])
+        for kind, data, *_rest in chunks.chunks:
+            PngImagePlugin.putchunk(file, kind, data)
+        file.write(memoryview(encoded)[header:])
 
 
 def _write_tiff(path: Path, pixels: np.ndarray, **_: object) -> None:
