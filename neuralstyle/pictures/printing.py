@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-# Settings of Pillow, libtiff and OpenCV, and Python's warnings, are the whole process's; they are changed by one thread at a time.
+# Settings of Pillow, libtiff and OpenCV, and Python's warnings, are the whole process's; they are changed by
+# one thread at a time.
 alone = threading.RLock()
 
 #: OpenCV's name for no messages at all.
