@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -47,6 +49,21 @@ def free_bytes() -> int:
         except (ValueError, OverflowError):
             raise InputError(f"{OVERRIDE} is {said!r}; it must be a number of gigabytes") from None
     return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()]))
+
+
+@contextmanager
+def counting_on(gigabytes: float | None) -> Iterator[None]:
+    """Take it, for as long as the block lasts, that so much is free; None: what the system says."""
+    before = os.environ.get(OVERRIDE)
+    if gigabytes is not None:
+        os.environ[OVERRIDE] = str(gigabytes)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[OVERRIDE] = before
+        elif gigabytes is not None:
+            os.environ.pop(OVERRIDE, None)
 
 
 def system_bytes() -> int:
