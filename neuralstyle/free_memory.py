@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,13 +29,17 @@ _VERSIONS = {
     2: ("sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file")),
 }
 
+#: Functions that tell how many bytes an allocator of this process keeps of what it gave out before, and gives
+#: out again.
+KEPT: list[Callable[[], int]] = []
+
 
 def free_bytes() -> int:
     """The memory that this process can still have without swapping, in bytes.
 
     The least of what the system has (`psutil`), what is left of the limits of the control groups that the
-    process is in, and what is left of its own address space (``ulimit -v``); or what the environment
-    variable ``NEURALSTYLE_FREE_MEMORY`` says, in GB, where the user knows better.
+    process is in, and what is left of its own address space (``ulimit -v``), and what `KEPT` adds to that; or
+    what the environment variable ``NEURALSTYLE_FREE_MEMORY`` says, in GB, where the user knows better.
 
     Raises
     ------
@@ -48,7 +52,8 @@ def free_bytes() -> int:
             return int(float(said) * 1e9)
         except (ValueError, OverflowError):
             raise InputError(f"{OVERRIDE} is {said!r}; it must be a number of gigabytes") from None
-    return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()]))
+    kept = sum(count() for count in KEPT)
+    return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()])) + kept
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from functools import wraps
 import numpy as np
 import tensorflow as tf
 
-from neuralstyle import environment
+from neuralstyle import environment, free_memory
 from neuralstyle.files import InputError, require
 
 _HELD = "neuralstyle/held"
@@ -302,6 +302,7 @@ def _thread_pool(machine: Machine) -> int:
     if not _POOL:
         _POOL.append(thread_count(machine))
         _begin(session_config(machine))
+        free_memory.KEPT.append(_kept_bytes)
     return _POOL[0]
 
 
@@ -316,6 +317,18 @@ def _begin(config: tf.compat.v1.ConfigProto) -> None:
             nothing = tf.no_op()
         with tf.compat.v1.Session(graph=graph, config=config) as session:
             session.run(nothing)
+
+
+def _kept_bytes() -> int:
+    """What TensorFlow's own allocator keeps, once a first picture has been computed, for the next."""
+    # Where there is a card, asking would take some of its memory.
+    if tf.config.list_physical_devices("GPU"):
+        return 0
+    try:
+        told = tf.config.experimental.get_memory_info("CPU:0")
+    except (ValueError, tf.errors.OpError):  # the C library's allocator keeps no account
+        return 0
+    return told["peak"] - told["current"]
 
 
 def accelerator_bytes(machine: Machine) -> int | None:
