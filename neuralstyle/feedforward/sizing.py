@@ -107,7 +107,7 @@ class Sizing:
         how = f" in tiles of {tile}" if tile else ""
         raise InputError(
             f"{width}×{height} pixels would take {needed / 1e9:.1f} GB{how}, {free / 1e9:.1f} GB are free; "
-            f"{advice}make the picture smaller, with --longer-side"
+            f"{advice}make the picture smaller, with --width"
         )
 
     def needed(self, height: int, width: int, tile: int | None = None) -> int:
