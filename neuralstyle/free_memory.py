@@ -3,7 +3,8 @@
 import os
 import platform
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +31,17 @@ _VERSIONS = {
     2: ("sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file")),
 }
 
+#: Functions that tell how many bytes an allocator of this process keeps of what it gave out before, and gives
+#: out again.
+KEPT: list[Callable[[], int]] = []
+
 
 def free_bytes() -> int:
     """The memory that this process can still have without swapping, in bytes.
 
     The least of what the system has (`psutil`), what is left of the limits of the control groups that the
-    process is in, and what is left of its own address space (``ulimit -v``); or what the environment
-    variable ``NEURALSTYLE_FREE_MEMORY`` says, in GB, where the user knows better.
+    process is in, and what is left of its own address space (``ulimit -v``), and what `KEPT` adds to that; or
+    what the environment variable ``NEURALSTYLE_FREE_MEMORY`` says, in GB, where the user knows better.
 
     Raises
     ------
@@ -49,7 +54,26 @@ def free_bytes() -> int:
             return int(float(said) * 1e9)
         except (ValueError, OverflowError):
             raise InputError(f"{OVERRIDE} is {said!r}; it must be a number of gigabytes") from None
-    return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()]))
+    return max(0, min([system_bytes(), *group_bytes(), *address_space_bytes()])) + _kept()
+
+
+def _kept() -> int:
+    return sum(count() for count in KEPT)
+
+
+@contextmanager
+def counting_on(gigabytes: float | None) -> Iterator[None]:
+    """Take it, for as long as the block lasts, that so much is free; None: what the system says."""
+    before = os.environ.get(OVERRIDE)
+    if gigabytes is not None:
+        os.environ[OVERRIDE] = str(gigabytes)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[OVERRIDE] = before
+        elif gigabytes is not None:
+            os.environ.pop(OVERRIDE, None)
 
 
 @dataclass(frozen=True)
@@ -63,7 +87,7 @@ class Room:
     machine : str
         The same for all containers of a machine.
     free : int
-        What is free on the host, in bytes: `free_bytes`.
+        What is free on the host, in bytes: `free_bytes`, without what the process has already.
     free_of_machine : int
         What is free on the machine, whatever the limits of this process.
     used : int
@@ -85,11 +109,12 @@ def room() -> Room:
     InputError
         As `free_bytes`.
     """
-    free, host = free_bytes(), platform.node()
+    said, host = bool(os.environ.get(OVERRIDE)), platform.node()
+    free = free_bytes() - (0 if said else _kept())
     machine = host
     with suppress(OSError):  # Linux alone says so
         machine = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    whole = free if os.environ.get(OVERRIDE) else system_bytes()
+    whole = free if said else system_bytes()
     return Room(host, machine, free, whole, psutil.Process().memory_full_info().uss)
 
 

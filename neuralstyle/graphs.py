@@ -3,13 +3,14 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import wraps
 
 import numpy as np
 import tensorflow as tf
 
+from neuralstyle import environment, free_memory
 from neuralstyle.files import InputError, require
 
 _HELD = "neuralstyle/held"
@@ -300,8 +301,34 @@ def _thread_pool(machine: Machine) -> int:
     """
     if not _POOL:
         _POOL.append(thread_count(machine))
-        tf.compat.v1.Session(graph=tf.Graph(), config=session_config(machine)).close()
+        _begin(session_config(machine))
+        free_memory.KEPT.append(_kept_bytes)
     return _POOL[0]
+
+
+def _begin(config: tf.compat.v1.ConfigProto) -> None:
+    """Open this process's first session, and run nothing in it."""
+    # Before 2.21 the first run prints a line whatever the environment says.
+    version = tuple(int(number) for number in tf.__version__.split(".")[:2])
+    talkative = version < (2, 21) and environment.wants_no_messages()
+    with environment.unheard() if talkative else nullcontext():
+        graph = tf.Graph()
+        with graph.as_default():
+            nothing = tf.no_op()
+        with tf.compat.v1.Session(graph=graph, config=config) as session:
+            session.run(nothing)
+
+
+def _kept_bytes() -> int:
+    """What TensorFlow's own allocator keeps, once a first picture has been computed, for the next."""
+    # Where there is a card, asking would take some of its memory.
+    if tf.config.list_physical_devices("GPU"):
+        return 0
+    try:
+        told = tf.config.experimental.get_memory_info("CPU:0")
+    except (ValueError, tf.errors.OpError):  # the C library's allocator keeps no account
+        return 0
+    return told["peak"] - told["current"]
 
 
 def accelerator_bytes(machine: Machine) -> int | None:

@@ -185,8 +185,8 @@ def _memory(field: str) -> int:
     return int(status.split(f"{field}:")[1].split()[0]) << 10
 
 
-def fuzz(count: int, seed: int) -> Iterator[tuple[str, str, int, str]]:
-    """Damage `count` files, and tell each one's kind, name, number and what came of it."""
+def fuzz(count: int, seed: int, first: int = 0) -> Iterator[tuple[str, str, int, str]]:
+    """Damage the files up to number `count`, and tell each one's kind, name, number and what came of it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from fuzz_files import write_all
 
@@ -195,7 +195,7 @@ def fuzz(count: int, seed: int) -> Iterator[tuple[str, str, int, str]]:
         (folder / "whole").mkdir()
         files = write_all(folder / "whole")
         (folder / "files.json").write_text(json.dumps(files))
-        done = 0
+        done = first
         while done < count:
             for number, outcome in _answers(folder, count, seed, done):
                 yield *files[number % len(files)][:2], number, outcome
@@ -230,13 +230,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="how many; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--first", type=int, default=0, help="of the same ones, begin here; default: 0")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         work(Path(options.work[0]), options.count, options.seed, int(options.work[1]))
         return
     tally: Counter[tuple[str, str]] = Counter()
-    for kind, name, number, outcome in fuzz(options.count, options.seed):
+    for kind, name, number, outcome in fuzz(options.count, options.seed, options.first):
         failed = outcome not in ("value", "line")
         tally[kind, "failure" if failed else outcome] += 1
         if failed:

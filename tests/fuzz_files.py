@@ -98,12 +98,22 @@ def _pictures(folder: Path) -> list[str]:
     palette.save(folder / "transparent.png", transparency=0)
     rgb.save(folder / "packed.tif", compression="tiff_lzw", icc_profile=profile)
     rgb.save(folder / "jpeg.tif", compression="jpeg")
+    modes["1"].save(folder / "fax.tif", compression="group4")
+    palette.save(folder / "palette.tif", compression="tiff_lzw")
+    rgb.convert("YCbCr").save(folder / "ycbcr.tif", compression="jpeg")
+    _lab(rgb).save(folder / "lab.tif", compression="tiff_lzw")
     tifffile.imwrite(folder / "deep.tif", deep, photometric="rgb", compression="deflate", predictor=True)
     tifffile.imwrite(folder / "tiles.tif", deep, photometric="rgb", tile=(16, 16))
     palette.save(folder / "film.gif", save_all=True, append_images=[palette.rotate(90), palette.rotate(180)])
     (folder / "deep.png").write_bytes(imagecodecs.png_encode(deep))
     names += ["exif.jpg", "exif.png", "exif.webp", "transparent.png", "packed.tif", "jpeg.tif"]
+    names += ["fax.tif", "palette.tif", "ycbcr.tif", "lab.tif"]
     return [*names, "deep.tif", "tiles.tif", "film.gif", "deep.png"]
+
+
+def _lab(rgb: Image.Image) -> Image.Image:
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    return ImageCms.profileToProfile(rgb, *profiles, outputMode="LAB")
 
 
 def _networks(folder: Path) -> list[str]:

@@ -124,6 +124,22 @@ def test_the_size_and_the_strokes_can_be_chosen(folder):
     np.testing.assert_allclose(iio.imread("tiled.png").astype(int), iio.imread("out.png"), atol=1)
 
 
+def test_where_a_picture_does_not_fit_as_a_whole_it_is_rendered_in_tiles(folder, photograph, capsys):
+    iio.imwrite("long.png", np.hstack([photograph[:48]] * 2).astype(np.uint8))
+    options = ["--fixed-style", "4", "--content", "long.png", "--output"]
+    assert cli.main([*options, "whole.png"]) == 0
+    assert "tiles" not in capsys.readouterr().err
+    assert cli.main([*options, "tiled.png", "--free-memory", "0.312"]) == 0
+    assert "rendering 902×48 pixels, in tiles of 256\n" in capsys.readouterr().err
+    np.testing.assert_allclose(iio.imread("tiled.png").astype(int), iio.imread("whole.png"), atol=1)
+    assert cli.main([*options, "quiet.png", "--free-memory", "0.312", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert cli.main([*options, "none.png", "--free-memory", "0.312", "--tile", "none"]) == 2
+    assert "GB are free; give --tile 512" in capsys.readouterr().err
+    assert cli.main([*options, "again.png"]) == 0  # the limit was that of a run, not of the process
+    assert "tiles" not in capsys.readouterr().err
+
+
 def test_a_picture_carries_what_made_it_and_is_made_again_from_that(folder, capsys):
     options = ["--any-style", "--content", "content.png", "--style", "style.png", "--strength", "0.25"]
     assert cli.main([*options, "--width", "48", "--record", "out.json", "--output", "out.png"]) == 0

@@ -176,5 +176,19 @@ def test_the_size_asked_for_the_strokes_and_the_memory_decide_where_a_picture_is
     result = sizing.rendered(render, content)
     assert seen == [(40, 60, 3)] and result.shape == (80, 120, 3)
     np.testing.assert_allclose(result, 77, atol=1e-3)
-    with pytest.raises(InputError, match=r"120×80 pixels would take 960\.3 GB .*--tile 512"):
-        Sizing("width", 120, bytes_per_pixel=10**8).content(picture)
+    with pytest.raises(InputError, match=r"120×80 pixels would take 960\.3 GB, .*--tile 512"):
+        Sizing("width", 120, bytes_per_pixel=10**8).tile_for(picture)
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"), [(2, None), (1, 2048), (0.7, 1024), (0.6, 512), (0.5, 256), (0.3, InputError)]
+)
+def test_auto_takes_a_picture_whole_or_in_the_largest_tiles_that_fit(free, expected):
+    # 0.3 GB for the program, 0.14 for the picture, and 300 bytes for each pixel that is rendered at once.
+    sizing = Sizing(bytes_per_pixel=300, tile="auto", free=free * 1e9)
+    picture = np.broadcast_to(np.float32(0), (500, 6000, 3))
+    if expected is InputError:
+        with pytest.raises(InputError, match=r"GB in tiles of 256, 0\.3 GB are free; make the"):
+            sizing.tile_for(picture)
+    else:
+        assert sizing.tile_for(picture) == expected

@@ -112,3 +112,30 @@ def test_a_limit_on_the_address_space_counts():
     command = f'ulimit -v 1000000; exec "{sys.executable}" -c "{code}"'
     free = int(subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout)
     assert 0 < free < 1_000_000 * 1024
+
+
+def test_what_tensorflow_keeps_for_the_next_picture_counts_as_free():
+    # The system's figure changes while the test runs; a limit on the address space is this process's alone.
+    program = """
+from neuralstyle.environment import set_for_tensorflow
+set_for_tensorflow()
+import resource, psutil
+import numpy as np, tensorflow as tf
+from neuralstyle.free_memory import address_space_bytes, free_bytes
+from neuralstyle.graphs import Machine, new_graph, open_session
+machine = Machine(threads=1)
+with new_graph(machine) as graph:
+    side = tf.compat.v1.placeholder(tf.int32, ())
+    result = tf.reduce_sum(tf.exp(tf.zeros([side, 1000, 1000])))
+with open_session(graph, machine) as session:
+    limit = psutil.Process().memory_info().vms + 10**9
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    session.run(result, {side: 1})
+    before = free_bytes()
+    session.run(result, {side: 50})
+print(before, free_bytes(), *address_space_bytes())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, after, taken = map(int, done.stdout.split())
+    assert taken < before - 180_000_000
+    assert abs(after - before) < 60_000_000

@@ -3,8 +3,10 @@
 import hashlib
 import importlib.util
 import os
+import shutil
 import struct
 import subprocess
+import sys
 import threading
 import zlib
 
@@ -13,7 +15,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 from skimage.data import chelsea
 
 from neuralstyle.files import InputError
@@ -337,16 +339,69 @@ def test_a_tiff_that_claims_too_much_gets_one_line(tmp_path, pixels, compression
     assert capfd.readouterr() == ("", "") and not caplog.records
 
 
+def read_damaged(path, seed):
+    """Overwrite four bytes of a file, and read it: a picture, or one line that names it."""
+    rng = np.random.default_rng(seed)
+    content = bytearray(path.read_bytes())
+    for place in rng.integers(4, min(300, len(content)), 4):
+        content[place] = rng.integers(256)
+    path.write_bytes(content)
+    try:
+        assert read_image(path).shape[2] == 3
+    except InputError as error:
+        assert path.name in str(error) and "\n" not in str(error)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_a_damaged_tiff_prints_nothing(tmp_path, pixels, seed, capfd, caplog):
-    rng = np.random.default_rng(seed)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", compression="zlib")
-    content = bytearray((tmp_path / "a.tif").read_bytes())
-    for place in rng.integers(4, 300, 4):
-        content[place] = rng.integers(256)
-    (tmp_path / "a.tif").write_bytes(content)
-    try:
-        assert read_image(tmp_path / "a.tif").shape[2] == 3
-    except InputError as error:
-        assert "a.tif" in str(error)
+    read_damaged(tmp_path / "a.tif", seed)
     assert capfd.readouterr() == ("", "") and not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("mode", "compression"),
+    [
+        *(("P", kind) for kind in ("raw", "tiff_lzw", "packbits", "tiff_adobe_deflate")),
+        *(("1", kind) for kind in ("raw", "group3", "group4", "tiff_ccitt", "packbits")),
+        *(("LAB", "tiff_lzw"), ("YCbCr", "raw"), ("YCbCr", "jpeg")),
+    ],
+)
+def test_a_damaged_tiff_of_a_rarer_kind_prints_nothing(tmp_path, pixels, mode, compression, capfd, caplog):
+    picture = Image.fromarray(pixels)
+    if mode == "LAB":
+        profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        picture = ImageCms.profileToProfile(picture, *profiles, outputMode="LAB")
+    picture.convert(mode).save(tmp_path / "whole.tif", compression=compression)
+    for seed in range(40):
+        shutil.copyfile(tmp_path / "whole.tif", tmp_path / "a.tif")
+        read_damaged(tmp_path / "a.tif", seed)
+    assert capfd.readouterr() == ("", "") and not caplog.records
+
+
+def test_libtiff_says_again_what_it_said_before_a_picture_was_read(tmp_path, pixels, capfd):
+    path = tmp_path / "a.tif"
+    Image.fromarray(pixels).convert("P").save(path, compression="tiff_lzw")
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[0].dataoffsets[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:start] + b"\xff" * 20 + content[start + 20 :])
+    with pytest.raises(InputError):
+        read_image(path)
+    assert capfd.readouterr() == ("", "")
+    with Image.open(path) as picture, pytest.raises(OSError):
+        picture.load()
+    assert capfd.readouterr().err
+
+
+def test_opencv_prints_nothing_of_a_damaged_gif(tmp_path, pixels):
+    pytest.importorskip("cv2")
+    Image.fromarray(pixels).save(tmp_path / "a.gif")
+    content = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "a.gif").write_bytes(b"GIF88a" + content[6:])
+    # In a process of its own, where OpenCV is loaded before a setting could reach it.
+    program = "import sys, cv2; from neuralstyle.pictures.reading import read_image; read_image(sys.argv[1])"
+    command = [sys.executable, "-c", program, tmp_path / "a.gif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "" and "ERROR" not in done.stderr
+    assert "a.gif: cannot be read as a picture" in done.stderr.splitlines()[-1]

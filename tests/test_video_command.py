@@ -131,6 +131,25 @@ def test_any_style_blends_each_frame_with_the_last_one_where_flow_can_be_trusted
     np.testing.assert_allclose(found, np.clip(expected, 0, 255), atol=0.6)
 
 
+def test_where_frames_do_not_fit_as_a_whole_a_network_renders_them_in_tiles(
+    folder, frames, monkeypatch, capsys
+):
+    for number, frame in enumerate(frames):
+        iio.imwrite(f"long_{number}.png", np.hstack([frame[:32]] * 12))
+    options = ["long_%d.png", "--fixed-style", "3", "--output"]
+    assert run(*options, "whole_%d.png", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("NEURALSTYLE_FREE_MEMORY", "0.3077")
+    assert run(*options, "tiled_%d.png") == 0
+    assert "rendering frames of 768×32 pixels, in tiles of 256\n" in capsys.readouterr().err
+    for number in range(len(frames)):
+        whole, tiled = (iio.imread(f"{name}_{number}.png").astype(int) for name in ("whole", "tiled"))
+        np.testing.assert_allclose(tiled, whole, atol=1)
+    monkeypatch.setenv("NEURALSTYLE_FREE_MEMORY", "0.2")
+    assert run(*options, "no_%d.png") == 2
+    assert "GB are free; make the picture smaller" in capsys.readouterr().err
+
+
 def test_a_film_by_a_network_of_fixed_styles(folder):
     assert run("film.mp4", "--fixed-style", "3", "--output", "out.webm", "--width", 32, "--quiet") == 0
     assert len(list(read_frames(find_frames("out.webm")))) == 3

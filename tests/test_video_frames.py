@@ -135,7 +135,8 @@ def test_pixels_that_are_not_square_become_so(tmp_path, film):
 
 
 def test_a_rate_that_varies_is_made_constant_and_that_is_said(tmp_path, film):
-    varying = tmp_path / "varying.mp4"
+    # Not an MP4: ffmpeg before 8 gives its last frame no length, and readers then leave it out.
+    varying = tmp_path / "varying.mkv"
     # The second half at half the speed: 5 frames of 1/25 s, and 5 of 2/25 s.
     ffmpeg("-i", film, "-vf", "setpts='if(lt(N,5),N,2*N-5)/25/TB'", "-fps_mode", "vfr", varying)
     told = []

@@ -235,6 +235,18 @@ def test_johnsons_conversion_of_caffes_file_is_known_by_its_digest(tmp_path, net
     assert_same(found, network)
 
 
+def test_the_first_bytes_of_a_file_alone_are_refused_in_one_line(tmp_path, network):
+    write_caffe(tmp_path / "caffe", network)
+    write_legacy_torch(tmp_path / "torch", torchvision_tensors(network))
+    write_keras(tmp_path / "keras", network, "Keras 3")
+    write_matconvnet(network, tmp_path / "matlab")
+    for name in ("caffe", "torch", "keras", "matlab"):
+        content = (tmp_path / name).read_bytes()
+        for length in (*range(24), 64, 126, 127, 128, 129):
+            (tmp_path / "cut").write_bytes(content[:length])
+            assert_named_in_one_line(tmp_path / "cut")
+
+
 class Dangerous:
     """Would write a file if it were unpickled."""
 

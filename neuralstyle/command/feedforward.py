@@ -25,8 +25,8 @@ from neuralstyle.runs import records
 
 if TYPE_CHECKING:
     from neuralstyle.cluster import Cluster
-    from neuralstyle.feedforward.pictures import Render, RenderAll
-    from neuralstyle.feedforward.rendering import Rendering
+    from neuralstyle.feedforward.pictures import RenderAll
+    from neuralstyle.feedforward.rendering import Rendering, TiledRender
     from neuralstyle.graphs import Machine
 
 #: The options that each choose a network; at most one may be given.
@@ -107,7 +107,7 @@ def network_kind(options: Namespace) -> str | None:
         raise InputError(f"{spelled(kind)} takes one style picture")
     taken = {*TAKEN, kind, *(("strength", "style_blend") if kind == "any_style" else ())}
     if kind != "hub_model":
-        taken.add("tile")
+        taken |= {"tile", "free_memory"}
     for name, default in vars(parser().parse_args([])).items():
         if name not in taken and getattr(options, name) != default:
             why = "; a network paints the whole picture alike, a recipe by places" if name in _PLACES else ""
@@ -173,7 +173,8 @@ def render(kind: str, options: Namespace) -> int:
         return record.make_record(kind, pictures, opened.network, _decided(options))
 
     earlier = described(content) if options.record else None
-    treatment = _Treatment(_sizing(options, opened), options.keep_colours, mask)
+    tells = not options.quiet
+    treatment = _Treatment(_sizing(options, opened), options.keep_colours, mask, tells)
     rendering = Rendering(opened.open_renderer, opened.machine, treatment)
     with ExitStack() as stack:
         cluster = stack.enter_context(opened_cluster(options))
@@ -200,10 +201,14 @@ class _Treatment:
     sizing: Sizing
     keep_colours: str | None
     mask: np.ndarray | None
+    tells: bool
 
-    def __call__(self, render: "Render", picture: np.ndarray) -> np.ndarray:
+    def __call__(self, render: "TiledRender", picture: np.ndarray) -> np.ndarray:
+        tile = self.sizing.tile_for(picture)
         picture = self.sizing.content(picture)
-        result = self.sizing.rendered(render, picture)
+        if tile and self.tells:
+            tell(f"rendering {picture.shape[1]}×{picture.shape[0]} pixels, in tiles of {tile}")
+        result = self.sizing.rendered(partial(render, tile=tile), picture)
         if self.keep_colours:
             result = keep_colours(result, picture, self.keep_colours)
         if self.mask is None:
@@ -218,7 +223,7 @@ def _on_workers(options: Namespace, rendering: "Rendering", cluster: "Cluster") 
 
     # Each has a share of what is free on its machine, and any of them may get the largest picture.
     free = min(cluster.shares())
-    treatment = replace(rendering.treat, sizing=replace(rendering.treat.sizing, free=free))
+    treatment = replace(rendering.treat, sizing=replace(rendering.treat.sizing, free=free), tells=False)
     shared = replace(rendering, treat=treatment)
 
     def on_workers(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray | InputError]:
@@ -288,11 +293,6 @@ def _sizing(options: Namespace, opened: "Opened") -> Sizing:
     return Sizing(rule, size, stroke_scale, opened.bytes_per_pixel, opened.machine.tile)
 
 
-def _tile(options: Namespace) -> int | None:
-    """The size of tiles; None for whole pictures, which "auto" means as well: tiles take several passes."""
-    return options.tile if isinstance(options.tile, int) else None
-
-
 @dataclass(frozen=True)
 class Opened:
     """A network to render with, found good.
@@ -302,7 +302,7 @@ class Opened:
     open_renderer : callable
         From ``machine`` to a context manager that gives a `Render`.
     machine : Machine
-        What it is rendered on, here or at each worker.
+        What it is rendered on, here or at each worker; its tile is "auto" only where the network takes tiles.
     network : mapping of str to str
         Its file's name and SHA-256, for the record.
     bytes_per_pixel : int or None
@@ -333,11 +333,13 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> Ope
         from neuralstyle.graphs import Machine
         from neuralstyle.networks import weights_folder
 
-    machine = Machine(threads_of(options), options.device, _tile(options))
+    machine = Machine(threads_of(options), options.device, options.tile)
     # The networks of any style and of 26 mirror the picture at every layer, and need no margin.
     margin = options.margin if isinstance(options.margin, int) else 0
     if kind == "hub_model" or (kind == "transform" and is_foreign(options.transform)):
-        require(not machine.tile, "tile", machine.tile, "left out with a network that brings its own graph")
+        tile = machine.tile
+        require(not isinstance(tile, int), "tile", tile, "left out with a network that brings its own graph")
+        machine = replace(machine, tile=None)
         path = Path(getattr(options, kind))
         path = path.parent if path.is_file() and is_saved_model(path) else path
         # A worker may have another folder as its current one.
@@ -348,6 +350,8 @@ def open_network(kind: str, options: Namespace, styles: list[np.ndarray]) -> Ope
         stored = checkpoints.read_network(options.transform)
         if options.margin == "auto" or (options.margin is None and stored.own):
             margin = transform.MARGIN
+        if stored.layout.margin and machine.tile == "auto":
+            machine = replace(machine, tile=None)
         return Opened(
             partial(transform.renderer, stored.weights, layout=stored.layout, margin=margin),
             machine,

@@ -9,7 +9,7 @@ import threading
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from neuralstyle.cluster import Cluster
     from neuralstyle.command.feedforward import Opened
-    from neuralstyle.feedforward.pictures import Render, RenderAll
+    from neuralstyle.feedforward.pictures import RenderAll
+    from neuralstyle.feedforward.rendering import TiledRender
     from neuralstyle.runs.watching import Watchers
 
 
@@ -78,9 +79,10 @@ class _Treatment:
     """What is done with a frame beside rendering it."""
 
     keep_colours: str | None
+    tile: int | None
 
-    def __call__(self, render: "Render", frame: np.ndarray) -> np.ndarray:
-        result = render(frame)
+    def __call__(self, render: "TiledRender", frame: np.ndarray) -> np.ndarray:
+        result = render(frame, self.tile)
         if self.keep_colours:
             result = keep_colours(result, frame, self.keep_colours)
         return np.clip(result, 0, 255)
@@ -162,14 +164,22 @@ def _renderer(film: _Film, cluster: "Cluster | None", bar: "tqdm") -> "Iterator[
     from neuralstyle.feedforward.pictures import one_by_one
     from neuralstyle.feedforward.rendering import Rendering
 
-    opened = film.opened
-    rendering = Rendering(opened.open_renderer, opened.machine, _Treatment(film.options.keep_colours))
+    opened, (height, width) = film.opened, film.size
+    sizing = Sizing(bytes_per_pixel=opened.bytes_per_pixel, tile=opened.machine.tile)
+    if cluster is None:
+        tile = sizing.chosen_tile(height, width)
+    else:  # what suits half of the workers; those that have less are left out
+        frees = sorted(member.free for member in cluster.members.values())
+        tile = replace(sizing, free=frees[len(frees) // 2]).best_tile(height, width)
+    if tile and not film.options.quiet:
+        tell(f"rendering frames of {width}×{height} pixels, in tiles of {tile}")
+    treatment = _Treatment(film.options.keep_colours, tile)
+    rendering = Rendering(opened.open_renderer, replace(opened.machine, tile=tile), treatment)
     if cluster is None:
         with rendering.opened() as render_one:
             yield one_by_one(render_one)
         return
-    sizing = Sizing(bytes_per_pixel=opened.bytes_per_pixel, tile=opened.machine.tile)
-    cluster.require(sizing.needed(*film.size), "a frame")
+    cluster.require(sizing.needed(height, width, tile), "a frame")
     cluster.on_progress = lambda done, count, workers: bar.set_postfix_str(f"{workers} workers")
     yield partial(render_all, rendering, cluster, alike=True)
 

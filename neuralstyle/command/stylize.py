@@ -3,7 +3,6 @@
 Nothing here imports TensorFlow before the options, the pictures and the weights have been found good.
 """
 
-import os
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from neuralstyle.command.outputs import (
 from neuralstyle.command.request import RECORDED, Request, request_from
 from neuralstyle.command.terminal import costing_nothing_else, quiet_import, tell
 from neuralstyle.files import InputError, require
-from neuralstyle.free_memory import OVERRIDE
+from neuralstyle.free_memory import counting_on
 from neuralstyle.recipes import check_styles, stages
 
 if TYPE_CHECKING:
@@ -77,12 +76,12 @@ def paint(
     options = parser().parse_args(arguments)
     if options.free_memory is not None:
         require(options.free_memory > 0, "free_memory", options.free_memory, "greater than 0")
-        os.environ[OVERRIDE] = str(options.free_memory)
-    if options.vary or options.contact_sheet:
-        from neuralstyle.command import variants
+    with counting_on(options.free_memory):
+        if options.vary or options.contact_sheet:
+            from neuralstyle.command import variants
 
-        return variants.render(options, arguments, _work)
-    return _work(options, arguments, watchers, stop)()
+            return variants.render(options, arguments, _work)
+        return _work(options, arguments, watchers, stop)()
 
 
 def _work(

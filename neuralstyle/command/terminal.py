@@ -1,14 +1,12 @@
 """What appears on the terminal: messages, and nothing of TensorFlow's."""
 
-import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from neuralstyle.command.options import respelled
-from neuralstyle.environment import set_for_tensorflow
+from neuralstyle.environment import set_for_tensorflow, unheard
 from neuralstyle.files import InputError
 
 
@@ -57,48 +55,12 @@ def exit_status(action: Callable[[], int | None], program: str = "neuralstyle") 
         return 130
 
 
-#: Holds what it reads until there is no more, and says it then.
-_LISTENER = "import sys; sys.stderr.buffer.write(sys.stdin.buffer.read())"
-
-
 @contextmanager
 def quiet_import() -> Iterator[None]:
     """Keep what TensorFlow's libraries print while they load off the screen, unless they die of it.
 
-    Some of it comes before any setting of theirs is read, so standard error itself is put aside: another
-    process listens to it meanwhile. Where this process ends in the middle (a processor that lacks an
-    instruction, say), the listener says what it has heard. An import that fails raises, and says why
-    itself.
+    Some of it comes before any setting of theirs is read. An import that fails raises, and says why itself.
     """
     set_for_tensorflow()
-    if sys.stderr is None:
-        # Under pythonw, or closed by whoever started this. What is printed there must not get into the
-        # next file that is opened, which would be given the same number.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        if nowhere != 2:
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
+    with unheard():
         yield
-        return
-    sys.stderr.flush()
-    try:
-        listener = subprocess.Popen(
-            # In a session of its own, where Ctrl-C does not reach it.
-            [sys.executable or "", "-I", "-S", "-c", _LISTENER],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError:  # no more processes; better some noise than no picture
-        yield
-        return
-    standard_error = os.dup(2)
-    os.dup2(listener.stdin.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
-        listener.kill()
-        listener.wait()
-        listener.stdin.close()

@@ -1,8 +1,8 @@
 """What the renderers share: a graph, a session that stays open on it, and its results as functions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -26,19 +26,50 @@ class Rendering:
         From ``machine`` to a context manager that gives a `Render`: one of the networks' ``renderer`` with
         its other arguments.
     machine : Machine
+        With "auto" as its tile, ``treat`` chooses.
     treat : callable
-        From that `Render` and a picture to what the picture becomes.
+        From a `TiledRender` and a picture to what the picture becomes.
     """
 
     open_renderer: Callable[..., AbstractContextManager]
     machine: Machine
-    treat: Callable[[Render, np.ndarray], np.ndarray]
+    treat: Callable[["TiledRender", np.ndarray], np.ndarray]
 
     @contextmanager
     def opened(self) -> Iterator[Render]:
         """Open the network for as long as the block lasts."""
-        with self.open_renderer(machine=self.machine) as render:
+        with TiledRender(self.open_renderer, self.machine) as render:
             yield partial(self.treat, render)
+
+
+class TiledRender:
+    """A network that is open for whole pictures, or for tiles of one size: whatever was last asked for.
+
+    A context manager; parameters are those of `Rendering`.
+    """
+
+    def __init__(self, open_renderer: Callable[..., AbstractContextManager], machine: Machine) -> None:
+        self._open_renderer, self._machine = open_renderer, machine
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "TiledRender":
+        self._open(self._machine.tile if isinstance(self._machine.tile, int) else None)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def __call__(self, picture: np.ndarray, tile: int | None) -> np.ndarray:
+        """Render a picture as a `Render` does it, in tiles of so many pixels; None: as a whole."""
+        if tile != self._tile:
+            self._stack.close()
+            self._open(tile)
+        return self._render(picture)
+
+    def _open(self, tile: int | None) -> None:
+        machine = replace(self._machine, tile=tile)
+        self._tile = tile
+        self._render = self._stack.enter_context(self._open_renderer(machine=machine))
 
 
 def function_of(session: tf.compat.v1.Session, result: tf.Tensor, inputs: Sequence[tf.Tensor]) -> Callable:

@@ -116,7 +116,7 @@ def _read(stream: BinaryIO, path: Path, sha256: str) -> Network:
         from neuralstyle.networks.tf_slim import read_tf_slim
 
         return read_tf_slim(path, path, sha256)
-    if head[:1] == b"\n" and head[2 + head[1] :][:1] in CAFFE_KEYS:
+    if len(head) > 1 and head[:1] == b"\n" and head[2 + head[1] :][:1] in CAFFE_KEYS:
         from neuralstyle.networks.caffe import read_caffe
 
         return read_caffe(stream, path, sha256)

@@ -1,7 +1,6 @@
 """Picture files as they are: each read with the library that keeps its depth, nothing converted yet."""
 
 import io
-import os
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from neuralstyle.files import InputError
-from neuralstyle.pictures import kinds, with_pillow
+from neuralstyle.pictures import kinds, printing, with_pillow
 from neuralstyle.pictures.decoded import Decoded, split
 
 #: More than any colour profile has, in bytes.
@@ -114,8 +113,10 @@ def _decode_whole_png(data: bytes) -> Decoded:
 
         with_pillow.check_fits(image)
         image.load()  # EXIF may stand after the pixels
+        with printing.collected("imagecodecs"):
+            decoded = split(imagecodecs.png_decode(data))
         return replace(
-            split(imagecodecs.png_decode(data)),
+            decoded,
             profile=image.info.get("icc_profile"),
             orientation=with_pillow.orientation(image),
         )
@@ -171,12 +172,11 @@ def _decode_with_imageio(data: bytes, suffix: str) -> Decoded:
     """Read what neither tifffile nor Pillow knows, with whatever else imageio finds installed."""
     if suffix.lower() in kinds.FILM_SUFFIXES:
         raise kinds.film()
-    # What is wrong with a damaged file is said once, here; OpenCV, where it is installed, would print it too.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     import imageio.v3
 
     try:
-        pixels = imageio.v3.imread(data, index=0, extension=suffix or None)
-    except OSError as error:  # its own message lists the packages that it would like to have
+        with printing.without_opencv():
+            pixels = imageio.v3.imread(data, index=0, extension=suffix or None)
+    except (OSError, ValueError) as error:  # its messages are about packages that it would like to have
         raise ValueError("it is damaged or of an unknown kind") from error
     return split(np.asarray(pixels))

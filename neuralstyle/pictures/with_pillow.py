@@ -1,28 +1,25 @@
 """Picture files that Pillow reads."""
 
-import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
+from neuralstyle.pictures import printing
 from neuralstyle.pictures.decoded import ORIENTATION, Decoded, check_memory, split
 
 #: A JPEG of more pixels may be decoded at reduced size. Twice Pillow's limit, beyond which it reads nothing.
 LARGE = 178_956_970
 
-# Pillow's limit and Python's warnings are the whole process's; they are changed by one thread at a time.
-_alone = threading.RLock()
-
 
 @contextmanager
 def unlimited() -> Iterator[None]:
     """Without Pillow's limit on pixels, and without its warnings of metadata that are damaged."""
-    with _alone, warnings.catch_warnings():
+    with printing.alone, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -93,7 +90,8 @@ def decode(image: Image.Image, at_least: tuple[int, int] | None = None) -> Decod
     check_fits(image)
     profile = image.info.get("icc_profile")
     # Pillow turns some kinds of file by itself while it loads them, and then drops the tag.
-    image.load()
+    with printing.without_libtiff() if image.format == "TIFF" else nullcontext():
+        image.load()
     found = orientation(image)
     if image.has_transparency_data and image.mode != "LA":
         image = image.convert("RGBA")

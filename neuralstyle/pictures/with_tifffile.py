@@ -2,8 +2,6 @@
 
 import io
 import itertools
-import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +10,14 @@ from typing import BinaryIO
 import numpy as np
 import tifffile
 
-from neuralstyle.pictures import kinds, with_pillow
+from neuralstyle.pictures import kinds, printing, with_pillow
 from neuralstyle.pictures.decoded import ORIENTATION, Decoded, as_float, check_memory
 
 #: The kinds of TIFF that are read in full depth, and their channels without alpha.
 CHANNELS = {"MINISWHITE": 1, "MINISBLACK": 1, "RGB": 3, "SEPARATED": 4}
+
+#: Whatever takes part in reading a TIFF may log what is wrong with it.
+LOGGERS = ("tifffile", "imagecodecs", "PIL.TiffImagePlugin")
 
 #: How many pages are looked at; a stack of thousands is no picture in several sizes.
 MOST_PAGES = 100
@@ -47,7 +48,7 @@ def decode(data: bytes) -> Decoded:
     with _opened(io.BytesIO(data)) as (page, notes):
         plain = _kind(page) != "SEPARATED" and not page.extrasamples and page.sampleformat != FLOATING
         check_memory(page.imagelength, page.imagewidth, plain)
-        if not page.dataoffsets:  # Pillow's library would print that
+        if not page.dataoffsets:
             raise ValueError("it is damaged: it does not say where its pixels are")
         # Pillow knows the rarer kinds, and cuts whatever is deeper down to 8 bits.
         if page.bitspersample >= 8 and _kind(page) in CHANNELS:
@@ -69,31 +70,13 @@ def size(file: BinaryIO) -> tuple[int, int]:
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[tuple[tifffile.TiffPage, tuple[str, ...]]]:
     """The page that is the picture, and what should be told of the others."""
-    with _listening() as complaints, tifffile.TiffFile(file) as tiff:
+    with printing.collected(*LOGGERS) as complaints, tifffile.TiffFile(file) as tiff:
         pages = []
         for page in itertools.islice(tiff.pages, MOST_PAGES):
             pages += [page, *itertools.islice(page.pages or (), MOST_PAGES)]
         if any(DNG_VERSION in page.tags or _kind(page) in RAW_KINDS for page in pages):
             raise kinds.raw()
         yield _largest(pages, any("page" in complaint for complaint in complaints))
-
-
-@contextmanager
-def _listening() -> Iterator[list[str]]:
-    """Collect what tifffile logs, instead of having it printed; other threads' logs stay as they are."""
-    said, thread = [], threading.get_ident()
-
-    def keep(record: logging.LogRecord) -> bool:
-        if record.thread == thread:
-            said.append(record.getMessage())
-        return record.thread != thread
-
-    logger = logging.getLogger("tifffile")
-    logger.addFilter(keep)
-    try:
-        yield said
-    finally:
-        logger.removeFilter(keep)
 
 
 def _largest(pages: list[tifffile.TiffPage], damaged: bool) -> tuple[tifffile.TiffPage, tuple[str, ...]]:
