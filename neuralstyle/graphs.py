@@ -328,7 +328,7 @@ def _kept_bytes() -> int:
         told = tf.config.experimental.get_memory_info("CPU:0")
     except (ValueError, tf.errors.OpError):  # the C library's allocator keeps no account
         return 0
-    return told["peak"] - told["current"]
+    return max(0, told["peak"] - told["current"])
 
 
 def accelerator_bytes(machine: Machine) -> int | None:

@@ -36,7 +36,8 @@ def first(limit, used, files=0):
 
 
 def test_it_is_less_than_the_machine_has():
-    assert 0 < free_bytes() <= system_bytes() < psutil.virtual_memory().total
+    assert 0 < system_bytes() < psutil.virtual_memory().total
+    assert 0 < free_bytes() < psutil.virtual_memory().total
 
 
 def test_a_group_of_version_2_has_what_its_limit_leaves_and_the_files_that_it_caches(tmp_path):
@@ -128,14 +129,15 @@ with new_graph(machine) as graph:
     side = tf.compat.v1.placeholder(tf.int32, ())
     result = tf.reduce_sum(tf.exp(tf.zeros([side, 1000, 1000])))
 with open_session(graph, machine) as session:
-    limit = psutil.Process().memory_info().vms + 10**9
+    limit = psutil.Process().memory_info().vms + 3 * 10**9
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     session.run(result, {side: 1})
     before = free_bytes()
-    session.run(result, {side: 50})
+    session.run(result, {side: 100})
 print(before, free_bytes(), *address_space_bytes())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     before, after, taken = map(int, done.stdout.split())
-    assert taken < before - 180_000_000
-    assert abs(after - before) < 60_000_000
+    assert taken < before - 390_000_000
+    # The allocator takes its memory in large parts, and tells only what of it was ever in use.
+    assert before - after < (before - taken) / 2
