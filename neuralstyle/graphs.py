@@ -304,6 +304,11 @@ def _thread_pool(machine: Machine) -> int:
     return _POOL[0]
 
 
+def cpu_in_use() -> Machine:
+    """The CPU, with the threads that this process computes with."""
+    return Machine(threads=_POOL[0] if _POOL else None, device="cpu")
+
+
 def accelerator_bytes(machine: Machine) -> int | None:
     """The memory that is free on the GPU that the graphs of a machine run on, in bytes.
 

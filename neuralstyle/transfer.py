@@ -9,11 +9,12 @@ import numpy as np
 
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
-from neuralstyle.loss.memory import check_optimizer_fits, optimizer_bytes
+from neuralstyle.loss.memory import check_optimizer_fits
 from neuralstyle.loss.objectives import Objective
 from neuralstyle.loss.terms import objective_of
+from neuralstyle.loss.units import InUnits
 from neuralstyle.networks import Network, load_network
-from neuralstyle.optimizers import minimize
+from neuralstyle.optimizers import Evaluation, minimize
 from neuralstyle.optimizers.enlarging import enlarge_moments
 from neuralstyle.pictures.colours import keep_colours
 from neuralstyle.pictures.cut_outs import rounded
@@ -196,8 +197,7 @@ def run(
         try:
             prepared = prepare(stage, network, job.scene, job.seed, picture)
             objective = job.objective or objective_of(stage, len(job.scene.styles))
-            reserved = optimizer_bytes(stage.optimizer, *sizes[scale])
-            opened = open_loss(network, objective, prepared.scene, job.machine, reserved)
+            opened = open_loss(network, objective, prepared.scene, job.machine, stage.optimizer)
         except KeyboardInterrupt:
             if picture is None:
                 raise
@@ -218,33 +218,13 @@ def run(
             del prepared  # large pictures are not kept for nothing while the optimiser works
             interrupted = current.optimize(loss, start, moments)
             tile = loss.tile
-        step, picture = current.result()
+            step, picture = current.result()
         if interrupted or (progress.stop.is_set() and scale + 1 < len(sizes)):
             interrupted = True
             break
     picture = current.finished(picture)
     image = rounded(picture, job.scene.alpha)
     return Result(image, progress.history, picture, step, progress.state, tile, interrupted)
-
-
-class InUnits:
-    """A loss of pixel values 0..255, as a function of what is optimised: the pixel values in some unit."""
-
-    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32 | np.ndarray) -> None:
-        # A large picture is not copied where there is nothing to change.
-        self._loss, self._unit = loss, None if np.all(unit == 1) else unit
-
-    def losses(self, picture: np.ndarray) -> dict[str, float]:
-        """The losses of a picture in the recipe's range."""
-        return self._loss.losses(self._times_unit(picture))
-
-    def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        """The same, and the derivative of the total with respect to that picture."""
-        losses, gradient = self._loss.losses_and_gradient(self._times_unit(picture))
-        return losses, self._times_unit(gradient)
-
-    def _times_unit(self, array: np.ndarray) -> np.ndarray:
-        return array if self._unit is None else array * self._unit
 
 
 def _averaged(average: np.ndarray | None, picture: np.ndarray, decay: float, before: int) -> np.ndarray:
@@ -340,19 +320,17 @@ class _Stage:
             return True
         return False
 
-    def _report(
-        self, iteration: int, losses: dict[str, float], picture: np.ndarray, state: dict[str, np.ndarray]
-    ) -> None:
+    def _report(self, iteration: int, evaluation: Evaluation) -> None:
         """Take note of a picture in the recipe's range, and pass it on in pixel values."""
         progress, every = self._progress, self._recipe.checkpoint_every
-        step = Step(self._first + iteration, progress.seconds(), losses)
-        if state.get("best", picture) is picture:  # not a worse trial of L-BFGS's line search
-            self._last, self._last_step = picture, step
+        step = Step(self._first + iteration, progress.seconds(), evaluation.losses)
+        if evaluation.kept:
+            self._last, self._last_step = evaluation, step
         snapshot = bool(every) and iteration > 0 and iteration % every == 0
         progress.state = State(
             iteration,
-            picture,
-            state,
+            lambda: evaluation.picture,
+            lambda: evaluation.state,
             progress.history[:],
             {},
             self._best,
@@ -364,33 +342,40 @@ class _Stage:
         progress.history.append(step)
         if self._recipe.average_decay:
             self._average = _averaged(
-                self._average, state.get("best", picture), self._recipe.average_decay, iteration
+                self._average, self._last.picture, self._recipe.average_decay, iteration
             )
         if self._recipe.keep_best and snapshot and step.total < self._best_total:
-            self._best, self._best_total, self._best_step = picture.copy(), step.total, step
+            self._best, self._best_total, self._best_step = evaluation.picture.copy(), step.total, step
         try:
-            self._tell(step, picture * self._unit, snapshot)
+            self._tell(replace(step, picture=lambda: evaluation.picture * self._unit), snapshot)
         except KeyboardInterrupt:
             progress.stop.set()
         if progress.stop.is_set():
             raise _Stopped
 
-    def _tell(self, step: Step, picture: np.ndarray, snapshot: bool) -> None:
-        shown = replace(step, picture=picture)
+    def _tell(self, shown: Step, snapshot: bool) -> None:
         if self._progress.on_step is not None:
             self._progress.on_step(shown)
         self._progress.watchers.step(shown)
         if snapshot:
-            picture = picture if self._average is None else self._average * self._unit
-            self._progress.watchers.snapshot(replace(step, picture=self.finished(picture)))
+            average = self._average
+
+            def finished() -> np.ndarray:
+                return self.finished(shown.picture if average is None else average * self._unit)
+
+            self._progress.watchers.snapshot(replace(shown, picture=finished))
 
     def result(self) -> tuple[Step, np.ndarray]:
-        """What it comes to, in pixel values: the last picture, the average, or the best snapshot."""
+        """What it comes to, in pixel values: the last picture, the average, or the best snapshot.
+
+        The state is fetched as well, before the loss is closed.
+        """
+        self._progress.state = replace(self._progress.state)
         if self._average is not None:
             return self._last_step, self._average * self._unit
         if self._best is not None and self._best_total <= self._last_step.total:
             return self._best_step or self._last_step, self._best * self._unit
-        return self._last_step, self._last * self._unit
+        return self._last_step, self._last.picture * self._unit
 
     def finished(self, picture: np.ndarray) -> np.ndarray:
         """A picture as the user gets it: within 0..255, with the content's colours if wanted."""

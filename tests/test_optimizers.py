@@ -39,8 +39,9 @@ def run(optimizer, iterations, loss=None, start=None, **options):
     reports = []
     start = np.zeros((2, 3, 3), np.float32) if start is None else start
 
-    def report(iteration, losses, picture, state):
-        reports.append((iteration, losses["total"], picture.copy(), {k: v.copy() for k, v in state.items()}))
+    def report(iteration, evaluation):
+        state = {name: array.copy() for name, array in evaluation.state.items()}
+        reports.append((iteration, evaluation.losses["total"], evaluation.picture.copy(), state))
 
     picture = minimize(optimizer, loss or Valley(), start, iterations, report, **options)
     return picture, reports

@@ -10,7 +10,7 @@ from neuralstyle.files import InputError
 from neuralstyle.free_memory import free_bytes
 from neuralstyle.graphs import Machine, accelerator_bytes, derivatives, held, new_graph, open_session
 from neuralstyle.loss.fallback import WholeThenTiledLoss
-from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
+from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile, optimizer_bytes
 from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.on_cluster import ClusteredLoss, is_one_tile, open_on_cluster
 from neuralstyle.loss.passes import TilePasses, ValueOfSums, as_floats, nothing_beside, shapes_of_sums
@@ -19,9 +19,14 @@ from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import cut
 from neuralstyle.networks import Network, load_network, vgg
 from neuralstyle.networks.convolutions import SMALL
+from neuralstyle.optimizers import Adam, GradientDescent, Optimizer
+from neuralstyle.optimizers.descent import Descent
 from neuralstyle.pictures.reading import AnyPicture, as_image
 from neuralstyle.preparation import Scene, Style, fit_masks, in_range, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
+
+#: The optimisers whose steps a graph can have.
+STEPS_IN_GRAPHS = (Adam, GradientDescent)
 
 #: The size of tiles where a card's memory runs out although the whole picture should have fitted.
 TILE_AFTER_ALL = 1024
@@ -38,23 +43,37 @@ class WholeLoss:
     objective : Objective
     targets : Targets
     machine : Machine
+    optimizer : Optimizer, optional
+        Whose steps the graph is to have, if they are such as a graph can have.
 
     Attributes
     ----------
     graph : tf.Graph
     tile : None
         A whole picture has no tiles.
+    descent : Descent or None
+        The optimiser's steps, where the graph has them.
     """
 
     tile = None
 
     def __init__(
-        self, network: Network, objective: Objective, targets: Targets, machine: Machine = Machine()
+        self,
+        network: Network,
+        objective: Objective,
+        targets: Targets,
+        machine: Machine = Machine(),
+        optimizer: Optimizer | None = None,
     ) -> None:
+        self.descent = None
         with new_graph(machine) as self.graph:
-            self._picture = tf.compat.v1.placeholder(
-                tf.float32, (targets.height, targets.width, 3), name="picture"
-            )
+            if isinstance(optimizer, STEPS_IN_GRAPHS):
+                self.descent = Descent(optimizer, targets.height, targets.width)
+                self._picture = self.descent.pixels
+            else:
+                self._picture = tf.compat.v1.placeholder(
+                    tf.float32, (targets.height, targets.width, 3), name="picture"
+                )
             with tf.name_scope("network"):
                 pictures = self._picture[tf.newaxis]
                 features = vgg.build(
@@ -88,7 +107,11 @@ class WholeLoss:
             with tf.name_scope("losses"):
                 self._losses = objective.losses(sums, targets)
             (self._gradient,) = derivatives(self._losses["total"], [self._picture])
+            if self.descent is not None:
+                self.descent.minimize(self._losses, self._gradient)
         self._session = open_session(self.graph, machine)
+        if self.descent is not None:
+            self.descent.session = self._session
 
     def __enter__(self) -> "WholeLoss":
         return self
@@ -112,6 +135,8 @@ class WholeLoss:
         # the time that the evaluation takes.
         self._given = {self._piece.content[layer]: values for layer, values in measured.items()}
         self._given |= {self._piece.beside[name]: array for name, array in beside.items()}
+        if self.descent is not None:
+            self.descent.given = self._given
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; no gradient is computed."""
@@ -151,7 +176,11 @@ class TiledLoss:
     ----------
     graph : tf.Graph
     tile : int
+    descent : None
+        The steps of an optimiser are no part of the graph.
     """
+
+    descent = None
 
     def __init__(self, network: Network, objective: Objective, targets: Targets, machine: Machine) -> None:
         if objective.normalize_gradients:
@@ -208,7 +237,11 @@ class TiledLoss:
 
 
 def open_loss(
-    network: Network, objective: Objective, scene: Scene, machine: Machine = Machine(), reserved: int = 0
+    network: Network,
+    objective: Objective,
+    scene: Scene,
+    machine: Machine = Machine(),
+    optimizer: Optimizer | None = None,
 ) -> WholeLoss | TiledLoss | WholeThenTiledLoss | ClusteredLoss:
     """Measure the targets of an objective, and open the loss of a picture of the content picture's size.
 
@@ -221,8 +254,9 @@ def open_loss(
     scene : Scene
         The pictures as the network is to see them, each with masks of its size.
     machine : Machine
-    reserved : int
-        How many bytes of the system's free memory others will need: the optimiser.
+    optimizer : Optimizer, optional
+        What will minimise it, which needs memory beside the graph, and whose steps become part of the graph
+        of a whole picture.
 
     Returns
     -------
@@ -237,8 +271,10 @@ def open_loss(
     if machine.cluster is not None and not is_one_tile(machine, *scene.content.shape[:2]):
         return open_on_cluster(network, objective, scene, machine)
     size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
-    # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
-    free = free_bytes() - reserved if on_card is None else on_card
+    free = free_bytes() if on_card is None else on_card
+    # Other optimisers work in the system's memory, whatever the graph is computed on.
+    if optimizer is not None and (on_card is None or isinstance(optimizer, STEPS_IN_GRAPHS)):
+        free -= optimizer_bytes(optimizer, *size)
     masked = sum(style.mask is not None for style in scene.styles)
     tile = choose_tile(network, objective, *size, machine.tile, free, masked)
     if machine.tile is None or objective.normalize_gradients:
@@ -251,7 +287,7 @@ def open_loss(
     targets = measure(network, scene, objective.content_layers, objective.style_layers, machine, style_tiles)
     if tile is not None:
         return TiledLoss(network, objective, targets, machine)
-    whole = WholeLoss(network, objective, targets, machine)
+    whole = WholeLoss(network, objective, targets, machine, optimizer)
     if on_card is None or asked != "auto" or objective.normalize_gradients:
         return whole
     return WholeThenTiledLoss(

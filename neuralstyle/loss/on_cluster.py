@@ -112,7 +112,11 @@ class ClusteredLoss:
     graph : tf.Graph
         What is computed here.
     tile : int
+    descent : None
+        The steps of an optimiser are no part of it.
     """
+
+    descent = None
 
     def __init__(
         self,
