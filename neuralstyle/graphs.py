@@ -130,11 +130,16 @@ def held(array: np.ndarray, name: str) -> tf.Tensor:
     tf.Tensor
         Of the array's shape and dtype.
     """
+    return held_variable(array, name).read_value()
+
+
+def held_variable(array: np.ndarray, name: str) -> tf.Variable:
+    """As `held`, for an array in whose place another comes later."""
     array = np.asarray(array)
     value = tf.compat.v1.placeholder(array.dtype, array.shape, name=f"{name}_value")
     variable = tf.compat.v1.Variable(value, trainable=False, use_resource=True, name=name, collections=[])
     tf.compat.v1.add_to_collection(_HELD, (variable.initializer, value, array))
-    return variable.read_value()
+    return variable
 
 
 def session_config(machine: Machine) -> tf.compat.v1.ConfigProto:

@@ -11,7 +11,7 @@ from neuralstyle import RECIPES, transfer
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.fallback import WholeThenTiledLoss
 from neuralstyle.loss.losses import open_loss
-from neuralstyle.loss.terms import objective_of
+from neuralstyle.loss.terms import objective_of, temporal
 from neuralstyle.loss.units import InUnits
 from neuralstyle.optimizers import Adam, GradientDescent, minimize
 from neuralstyle.optimizers.descent import Descent
@@ -85,6 +85,19 @@ def test_the_state_of_a_result_is_there_after_the_graph_is_closed(scene, small_n
     state = transfer.run(Job(scene, RECIPE, small_network)).state
     assert state.picture.shape == state.optimizer["mean"].shape == state.optimizer["variance"].shape == SHAPE
     assert (state.optimizer["variance"] > 0).all()
+
+
+def test_what_a_film_compares_its_frames_with_moves_once_a_frame(scene, small_network, start, runs):
+    temporally = objective_of(RECIPE) + 10.0 * temporal((1,))
+    with open_loss(small_network, temporally, scene, Machine(tile=None), Adam()) as loss:
+        beside = {name: np.ones((32, 48, n), np.float32) for name, n in temporally.beside.items()}
+        before = loss.losses(start)
+        loss.compare_with(scene.content[::-1], beside)
+        runs.clear()
+        found = []
+        minimize(Adam(), loss, start, 4, lambda _, evaluation: found.append(evaluation.losses))
+    assert runs[2:6] == [(8, 5 * 4)] * 4  # the fifth loss is the temporal one
+    assert found[0]["content"] != before["content"] and found[0]["temporal"] > 0
 
 
 BOUNDS = (np.float32(20), np.linspace(180, 240, 32 * 48, dtype=np.float32).reshape(32, 48, 1))

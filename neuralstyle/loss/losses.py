@@ -8,7 +8,15 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.free_memory import free_bytes
-from neuralstyle.graphs import Machine, accelerator_bytes, derivatives, held, new_graph, open_session
+from neuralstyle.graphs import (
+    Machine,
+    accelerator_bytes,
+    derivatives,
+    held,
+    held_variable,
+    new_graph,
+    open_session,
+)
 from neuralstyle.loss.fallback import WholeThenTiledLoss
 from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile, optimizer_bytes
 from neuralstyle.loss.objectives import Objective, Piece
@@ -79,29 +87,24 @@ class WholeLoss:
                 features = vgg.build(
                     network, pictures, targets.sizes, plain=targets.height * targets.width <= SMALL
                 )
+            content, beside = _compared_with(objective, targets)
+            # Measured where it stays.
+            self._content = [
+                variable.assign(features[layer], read_value=False) for layer, variable in content.items()
+            ]
+            self._beside = {}
+            for name, variable in beside.items():
+                value = tf.compat.v1.placeholder(tf.float32, variable.shape)
+                self._beside[name] = value, variable.assign(value, read_value=False)
             piece = Piece(
                 pixels=self._picture,
                 height=targets.height,
                 width=targets.width,
                 features=features,
-                content={
-                    layer: held(values[np.newaxis], f"content_{layer}")
-                    for layer, values in targets.content.items()
-                },
-                masks=[
-                    style.masks
-                    and {
-                        layer: held(mask[None, :, :, None], f"mask_{index}_{layer}")
-                        for layer, mask in style.masks.items()
-                    }
-                    for index, style in enumerate(targets.styles)
-                ],
-                beside={
-                    name: held(np.zeros((targets.height, targets.width, channels), np.float32), f"beside_{i}")
-                    for i, (name, channels) in enumerate(objective.beside.items())
-                },
+                content={layer: variable.read_value() for layer, variable in content.items()},
+                masks=_masks(targets),
+                beside={name: variable.read_value() for name, variable in beside.items()},
             )
-            self._piece, self._given = piece, {}
             with tf.name_scope("statistics"):
                 sums = objective.statistics(piece)
             with tf.name_scope("losses"):
@@ -129,27 +132,46 @@ class WholeLoss:
         beside : mapping of str to ndarray
             What the objective compares pixels with (`Objective.beside`), float32 H×W×C; 0 until it is given.
         """
-        wanted = {layer: self._piece.features[layer] for layer in self._piece.content}
-        measured = self._session.run(wanted, {self._picture: content})
-        # Fed in the place of what the graph holds: that is copied at every evaluation, in a thousandth of
-        # the time that the evaluation takes.
-        self._given = {self._piece.content[layer]: values for layer, values in measured.items()}
-        self._given |= {self._piece.beside[name]: array for name, array in beside.items()}
-        if self.descent is not None:
-            self.descent.given = self._given
+        given = {self._beside[name][0]: array for name, array in beside.items()}
+        taken = [self._beside[name][1] for name in beside]
+        self._session.run([self._content, taken], {self._picture: content} | given)
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; no gradient is computed."""
-        return as_floats(self._session.run(self._losses, {self._picture: picture} | self._given))
+        return as_floats(self._session.run(self._losses, {self._picture: picture}))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """The losses of a picture and the derivative of the total with respect to its pixel values.
 
         Both come from one run of the graph.
         """
-        feed = {self._picture: picture} | self._given
-        losses, gradient = self._session.run([self._losses, self._gradient], feed)
+        losses, gradient = self._session.run([self._losses, self._gradient], {self._picture: picture})
         return as_floats(losses), gradient
+
+
+def _compared_with(
+    objective: Objective, targets: Targets
+) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:
+    """What a whole picture is compared with: activations of the content, and what pixels have beside them."""
+    content = {
+        layer: held_variable(values[np.newaxis], f"content_{layer}")
+        for layer, values in targets.content.items()
+    }
+    nothing = nothing_beside(objective, targets.height, targets.width)
+    beside = {name: held_variable(array, f"beside_{i}") for i, (name, array) in enumerate(nothing.items())}
+    return content, beside
+
+
+def _masks(targets: Targets) -> list[dict[str, tf.Tensor] | None]:
+    """What each style's layers are looked at through, where it has masks."""
+    return [
+        style.masks
+        and {
+            layer: held(mask[None, :, :, None], f"mask_{index}_{layer}")
+            for layer, mask in style.masks.items()
+        }
+        for index, style in enumerate(targets.styles)
+    ]
 
 
 class TiledLoss:

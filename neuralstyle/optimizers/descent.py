@@ -88,8 +88,6 @@ class Descent:
         What a picture is multiplied by to give pixel values.
     session : tf.compat.v1.Session
         That of the graph.
-    given : mapping
-        What is fed in every run beside.
     """
 
     session: tf.compat.v1.Session
@@ -97,7 +95,6 @@ class Descent:
     def __init__(self, optimizer: Adam | GradientDescent, height: int, width: int) -> None:
         self._optimizer = optimizer
         self.unit: float | np.ndarray = 1.0
-        self.given: Mapping[tf.Tensor, np.ndarray] = {}
         with tf.name_scope("descent"):
             self._steps = _Steps(optimizer, (height, width, 3))
             self._gradient = tf.compat.v1.Variable(
@@ -135,7 +132,7 @@ class Descent:
 
     def _run(self, feed: dict[tf.Tensor, object], slope: bool) -> Losses:
         fetches = (self._losses, self._kept) if slope else (self._losses,)
-        losses = self.session.run(fetches, feed | self.given)[0]
+        losses = self.session.run(fetches, feed)[0]
         return {name: float(value) for name, value in losses.items()}
 
     def picture(self) -> np.ndarray:
