@@ -149,6 +149,14 @@ def test_a_loss_serves_one_run_after_the_other(scene, small_network, start):
     assert (between != first).any()
 
 
+def test_another_optimizer_than_that_of_the_graph_takes_its_own_steps(scene, small_network, start):
+    with opened(scene, small_network, Adam()) as of_another, opened(scene, small_network) as of_none:
+        found, expected = (
+            minimize(Adam(2.0, beta1=0.5), loss, start, 3, lambda *_: None) for loss in (of_another, of_none)
+        )
+    np.testing.assert_array_equal(found, expected)
+
+
 class _Crowded(Descent):
     """Steps on a card whose memory others take after so many evaluations."""
 

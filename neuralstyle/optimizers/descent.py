@@ -82,6 +82,7 @@ class Descent:
 
     Attributes
     ----------
+    optimizer : Adam or GradientDescent
     pixels : tf.Tensor
         The picture after the step, in pixel values. In a run that feeds it there is no step.
     unit : float or ndarray
@@ -93,7 +94,7 @@ class Descent:
     session: tf.compat.v1.Session
 
     def __init__(self, optimizer: Adam | GradientDescent, height: int, width: int) -> None:
-        self._optimizer = optimizer
+        self.optimizer = optimizer
         self.unit: float | np.ndarray = 1.0
         with tf.name_scope("descent"):
             self._steps = _Steps(optimizer, (height, width, 3))
@@ -121,7 +122,7 @@ class Descent:
     ) -> Losses:
         """The losses of the picture that a run begins with; with its slope, where a step follows."""
         low, high = bounds or _NONE
-        moments, self._others = _parted(self._optimizer, state, picture.shape)
+        moments, self._others = _parted(self.optimizer, state, picture.shape)
         feed = self._steps.feed(picture=picture, low=low, high=high, unit=self.unit, **moments)
         self.session.run(self._begun, feed)
         return self._run({self._picture: picture}, slope)
@@ -224,7 +225,9 @@ def descend(
     """Take the steps; the arguments and what is returned are those of `neuralstyle.optimizers.minimize`."""
     state = state or {}
     earlier = int(state.get("earlier", 0))
-    way = getattr(loss, "descent", None) or _Apart(optimizer, loss, picture.shape)
+    way = getattr(loss, "descent", None)
+    if way is None or way.optimizer != optimizer:
+        way = _Apart(optimizer, loss, picture.shape)
 
     def tried(evaluate: Callable[..., Losses], *arguments: object, slope: bool) -> Losses:
         nonlocal way
