@@ -109,13 +109,12 @@ def row(name: str, height: int, width: int, repeats: int) -> str:
     content, style = measuring.pictures(height, width)
     layers = objective.content_layers, objective.style_layers
     targets = measure(network, scene_of(content, style), *layers, Machine(tile=None))
-    adam, picture = Adam(), content.copy()
-    state = adam.start(picture)
-    with WholeLoss(network, objective, targets) as loss:
+    adam = Adam()
+    with WholeLoss(network, objective, targets, optimizer=adam) as loss:
+        loss.descent.begin(content, None, {}, True)
 
         def iteration() -> None:
-            _, gradient = loss.losses_and_gradient(picture)
-            adam.step(picture, gradient, state, 0)
+            loss.descent.advance(adam.rate(0), True)
 
         work = {"iteration": iteration, **bare_convolutions(network, objective.layers, height, width)}
         if name in PUBLISHED:

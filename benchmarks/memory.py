@@ -57,7 +57,7 @@ def row(index: int) -> str:
     masks = (2 if masked else 0) * objective.style_layers
     expected = graph_bytes(network, objective.layers, *region, masks)
     expected += optimizer_bytes(recipe.optimizer, height, width)
-    with open_loss(network, objective, scene, Machine(tile=tile)) as loss:
+    with open_loss(network, objective, scene, Machine(tile=tile), recipe.optimizer) as loss:
         minimize(recipe.optimizer, loss, content.copy(), 2, lambda *_: None)
     peak = measuring.peak_gigabytes()
     estimate = (before + expected) / 1e9

@@ -131,11 +131,16 @@ def held(array: np.ndarray, name: str) -> tf.Tensor:
     tf.Tensor
         Of the array's shape and dtype.
     """
+    return held_variable(array, name).read_value()
+
+
+def held_variable(array: np.ndarray, name: str) -> tf.Variable:
+    """As `held`, for an array in whose place another comes later."""
     array = np.asarray(array)
     value = tf.compat.v1.placeholder(array.dtype, array.shape, name=f"{name}_value")
     variable = tf.compat.v1.Variable(value, trainable=False, use_resource=True, name=name, collections=[])
     tf.compat.v1.add_to_collection(_HELD, (variable.initializer, value, array))
-    return variable.read_value()
+    return variable
 
 
 def session_config(machine: Machine) -> tf.compat.v1.ConfigProto:
@@ -329,6 +334,11 @@ def _kept_bytes() -> int:
     except (ValueError, tf.errors.OpError):  # the C library's allocator keeps no account
         return 0
     return max(0, told["peak"] - told["current"])
+
+
+def cpu_in_use() -> Machine:
+    """The CPU, with the threads that this process computes with."""
+    return Machine(threads=_POOL[0] if _POOL else None, device="cpu")
 
 
 def accelerator_bytes(machine: Machine) -> int | None:

@@ -9,11 +9,12 @@ import numpy as np
 
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
-from neuralstyle.loss.memory import check_optimizer_fits, optimizer_bytes
+from neuralstyle.loss.memory import check_optimizer_fits
 from neuralstyle.loss.objectives import Objective
 from neuralstyle.loss.terms import objective_of
+from neuralstyle.loss.units import InUnits
 from neuralstyle.networks import Network, load_network
-from neuralstyle.optimizers import minimize
+from neuralstyle.optimizers import Evaluation, minimize
 from neuralstyle.optimizers.averaging import averaged
 from neuralstyle.optimizers.enlarging import enlarge_moments
 from neuralstyle.pictures.colours import keep_colours
@@ -197,8 +198,7 @@ def run(
         try:
             prepared = prepare(stage, network, job.scene, job.seed, picture)
             objective = job.objective or objective_of(stage, len(job.scene.styles))
-            reserved = optimizer_bytes(stage.optimizer, *sizes[scale])
-            opened = open_loss(network, objective, prepared.scene, job.machine, reserved)
+            opened = open_loss(network, objective, prepared.scene, job.machine, stage.optimizer)
         except KeyboardInterrupt:
             if picture is None:
                 raise
@@ -220,33 +220,13 @@ def run(
             del prepared, start  # large pictures are not kept for nothing while the optimiser works
             interrupted = current.optimize(loss, size, take, moments)
             tile = loss.tile
-        step, picture = current.result()
+            step, picture = current.result()
         if interrupted or (progress.stop.is_set() and scale + 1 < len(sizes)):
             interrupted = True
             break
     picture = current.finished(picture)
     image = rounded(picture, job.scene.alpha)
     return Result(image, progress.history, picture, step, progress.state, tile, interrupted)
-
-
-class InUnits:
-    """A loss of pixel values 0..255, as a function of what is optimised: the pixel values in some unit."""
-
-    def __init__(self, loss: WholeLoss | TiledLoss, unit: np.float32 | np.ndarray) -> None:
-        # A large picture is not copied where there is nothing to change.
-        self._loss, self._unit = loss, None if np.all(unit == 1) else unit
-
-    def losses(self, picture: np.ndarray) -> dict[str, float]:
-        """The losses of a picture in the recipe's range."""
-        return self._loss.losses(self._times_unit(picture))
-
-    def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        """The same, and the derivative of the total with respect to that picture."""
-        losses, gradient = self._loss.losses_and_gradient(self._times_unit(picture))
-        return losses, self._times_unit(gradient)
-
-    def _times_unit(self, array: np.ndarray) -> np.ndarray:
-        return array if self._unit is None else array * self._unit
 
 
 class _Stopped(Exception):
@@ -328,19 +308,17 @@ class _Stage:
             return True
         return False
 
-    def _report(
-        self, iteration: int, losses: dict[str, float], picture: np.ndarray, state: dict[str, np.ndarray]
-    ) -> None:
+    def _report(self, iteration: int, evaluation: Evaluation) -> None:
         """Take note of a picture in the recipe's range, and pass it on in pixel values."""
         progress, every = self._progress, self._recipe.checkpoint_every
-        step = Step(self._first + iteration, progress.seconds(), losses)
-        if state.get("best", picture) is picture:  # not a worse trial of L-BFGS's line search
-            self._last, self._last_step = picture, step
+        step = Step(self._first + iteration, progress.seconds(), evaluation.losses)
+        if evaluation.kept:
+            self._last, self._last_step = evaluation, step
         snapshot = bool(every) and iteration > 0 and iteration % every == 0
         progress.state = State(
             iteration,
-            picture,
-            state,
+            lambda: evaluation.picture,
+            lambda: evaluation.state,
             progress.history[:],
             {},
             self._best,
@@ -351,36 +329,48 @@ class _Stage:
         progress.watchers.state(progress.state)
         progress.history.append(step)
         if self._recipe.average_decay:
-            self._average = averaged(
-                self._average, state.get("best", picture), self._recipe.average_decay, iteration
-            )
+            self._average = averaged(self._average, self._last.picture, self._recipe.average_decay, iteration)
         if self._recipe.keep_best and snapshot and step.total < self._best_total:
-            self._best, self._best_total, self._best_step = picture.copy(), step.total, step
+            self._best, self._best_total, self._best_step = evaluation.picture.copy(), step.total, step
         try:
-            self._tell(step, picture, snapshot)
+            self._tell(step, evaluation, snapshot)
         except KeyboardInterrupt:
             progress.stop.set()
         if progress.stop.is_set():
             raise _Stopped
 
-    def _tell(self, step: Step, picture: np.ndarray, snapshot: bool) -> None:
-        picture = self._in_pixels(picture)
+    def _tell(self, step: Step, evaluation: Evaluation, snapshot: bool) -> None:
+        """Pass a step on; whoever looks at its picture has it fetched."""
+        average = self._average
+
+        def shown() -> np.ndarray:
+            return self._in_pixels(evaluation.picture)
+
+        def looked_at() -> np.ndarray:
+            picture = shown().view()
+            picture.flags.writeable = False  # it may be the optimiser's own
+            return picture
+
+        def finished() -> np.ndarray:
+            return self.finished(shown() if average is None else self._in_pixels(average))
+
         if self._progress.on_step is not None:
-            self._progress.on_step(replace(step, picture=picture.copy()))
-        looked_at = picture.view()
-        looked_at.flags.writeable = False  # it may be the optimiser's own
+            self._progress.on_step(replace(step, picture=lambda: shown().copy()))
         self._progress.watchers.step(replace(step, picture=looked_at))
         if snapshot:
-            picture = picture if self._average is None else self._in_pixels(self._average)
-            self._progress.watchers.snapshot(replace(step, picture=self.finished(picture)))
+            self._progress.watchers.snapshot(replace(step, picture=finished))
 
     def result(self) -> tuple[Step, np.ndarray]:
-        """What it comes to, in pixel values: the last picture, the average, or the best snapshot."""
+        """What it comes to, in pixel values: the last picture, the average, or the best snapshot.
+
+        The state is fetched as well, before the loss is closed.
+        """
+        self._progress.state = replace(self._progress.state)
         if self._average is not None:
             return self._last_step, self._in_pixels(self._average)
         if self._best is not None and self._best_total <= self._last_step.total:
             return self._best_step or self._last_step, self._in_pixels(self._best)
-        return self._last_step, self._in_pixels(self._last)
+        return self._last_step, self._in_pixels(self._last.picture)
 
     def _in_pixels(self, picture: np.ndarray) -> np.ndarray:
         """A picture in the recipe's range in pixel values; a large one is not copied for nothing."""

@@ -83,9 +83,9 @@ def test_a_run_that_goes_on_ends_as_one_that_never_stopped(tmp_path, state):
         def losses_and_gradient(self, picture):
             return self.losses(picture), 4 * picture**3
 
-    def report(iteration, losses, picture, remembered):
+    def report(iteration, evaluation):
         if iteration == 5:
-            now = replace(state, iteration=iteration, picture=picture, optimizer=remembered)
+            now = replace(state, iteration=iteration, picture=evaluation.picture, optimizer=evaluation.state)
             save_state(tmp_path / "run.npz", now)
 
     whole = minimize(Adam(0.1), Quartic(), state.picture, 12, report)

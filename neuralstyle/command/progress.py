@@ -3,6 +3,7 @@
 import sys
 import time
 from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -72,7 +73,7 @@ class ProgressBar(Watcher):
         self._loss = f"loss {step.total:.4g}"
         self._bar.set_postfix_str(self._loss, refresh=False)
         self._bar.update(step.iteration - self._bar.n)
-        self._first = self._first or step
+        self._first = self._first or replace(step, picture=None)  # whose picture nobody needs to hold
         if step.iteration - self._first.iteration == _STEPS_TO_ESTIMATE and not self._quiet:
             self._estimate(step)
 

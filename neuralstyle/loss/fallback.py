@@ -9,6 +9,7 @@ import tensorflow as tf
 
 if TYPE_CHECKING:
     from neuralstyle.loss.losses import TiledLoss, WholeLoss
+    from neuralstyle.optimizers.descent import Descent
 
 
 class WholeThenTiledLoss:
@@ -28,6 +29,7 @@ class WholeThenTiledLoss:
     ----------
     graph : tf.Graph
     tile : int or None
+    descent : Descent or None
         Of the loss that is in use.
     """
 
@@ -45,6 +47,11 @@ class WholeThenTiledLoss:
     def tile(self) -> int | None:
         """The size of its tiles."""
         return self._loss.tile
+
+    @property
+    def descent(self) -> "Descent | None":
+        """The optimiser's steps in its graph. Where they run out of memory, the next evaluation goes on."""
+        return self._loss.descent
 
     def __enter__(self) -> "WholeThenTiledLoss":
         return self

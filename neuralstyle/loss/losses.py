@@ -8,9 +8,17 @@ import tensorflow as tf
 
 from neuralstyle.files import InputError
 from neuralstyle.free_memory import free_bytes
-from neuralstyle.graphs import Machine, accelerator_bytes, derivatives, held, new_graph, open_session
+from neuralstyle.graphs import (
+    Machine,
+    accelerator_bytes,
+    derivatives,
+    held,
+    held_variable,
+    new_graph,
+    open_session,
+)
 from neuralstyle.loss.fallback import WholeThenTiledLoss
-from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile
+from neuralstyle.loss.memory import check_whole_fits, choose_style_tile, choose_tile, optimizer_bytes
 from neuralstyle.loss.objectives import Objective, Piece
 from neuralstyle.loss.on_cluster import ClusteredLoss, is_one_tile, open_on_cluster
 from neuralstyle.loss.passes import TilePasses, ValueOfSums, as_floats, nothing_beside, shapes_of_sums
@@ -19,9 +27,14 @@ from neuralstyle.loss.terms import objective_of
 from neuralstyle.loss.tiles import cut
 from neuralstyle.networks import Network, load_network, vgg
 from neuralstyle.networks.convolutions import SMALL
+from neuralstyle.optimizers import Adam, GradientDescent, Optimizer
+from neuralstyle.optimizers.descent import Descent
 from neuralstyle.pictures.reading import AnyPicture, as_image
 from neuralstyle.preparation import Scene, Style, fit_masks, in_range, network_for, scene_of
 from neuralstyle.recipes import Recipe, find_recipe
+
+#: The optimisers whose steps a graph can have.
+STEPS_IN_GRAPHS = (Adam, GradientDescent)
 
 #: The size of tiles where a card's memory runs out although the whole picture should have fitted.
 TILE_AFTER_ALL = 1024
@@ -38,57 +51,70 @@ class WholeLoss:
     objective : Objective
     targets : Targets
     machine : Machine
+    optimizer : Optimizer, optional
+        Whose steps the graph is to have, if they are such as a graph can have.
 
     Attributes
     ----------
     graph : tf.Graph
     tile : None
         A whole picture has no tiles.
+    descent : Descent or None
+        The optimiser's steps, where the graph has them.
     """
 
     tile = None
 
     def __init__(
-        self, network: Network, objective: Objective, targets: Targets, machine: Machine = Machine()
+        self,
+        network: Network,
+        objective: Objective,
+        targets: Targets,
+        machine: Machine = Machine(),
+        optimizer: Optimizer | None = None,
     ) -> None:
+        self.descent = None
         with new_graph(machine) as self.graph:
-            self._picture = tf.compat.v1.placeholder(
-                tf.float32, (targets.height, targets.width, 3), name="picture"
-            )
+            if isinstance(optimizer, STEPS_IN_GRAPHS):
+                self.descent = Descent(optimizer, targets.height, targets.width)
+                self._picture = self.descent.pixels
+            else:
+                self._picture = tf.compat.v1.placeholder(
+                    tf.float32, (targets.height, targets.width, 3), name="picture"
+                )
             with tf.name_scope("network"):
                 pictures = self._picture[tf.newaxis]
                 features = vgg.build(
                     network, pictures, targets.sizes, plain=targets.height * targets.width <= SMALL
                 )
+            content, beside = _compared_with(objective, targets)
+            # Measured where it stays.
+            self._content = [
+                variable.assign(features[layer], read_value=False) for layer, variable in content.items()
+            ]
+            self._beside = {}
+            for name, variable in beside.items():
+                value = tf.compat.v1.placeholder(tf.float32, variable.shape)
+                self._beside[name] = value, variable.assign(value, read_value=False)
             piece = Piece(
                 pixels=self._picture,
                 height=targets.height,
                 width=targets.width,
                 features=features,
-                content={
-                    layer: held(values[np.newaxis], f"content_{layer}")
-                    for layer, values in targets.content.items()
-                },
-                masks=[
-                    style.masks
-                    and {
-                        layer: held(mask[None, :, :, None], f"mask_{index}_{layer}")
-                        for layer, mask in style.masks.items()
-                    }
-                    for index, style in enumerate(targets.styles)
-                ],
-                beside={
-                    name: held(np.zeros((targets.height, targets.width, channels), np.float32), f"beside_{i}")
-                    for i, (name, channels) in enumerate(objective.beside.items())
-                },
+                content={layer: variable.read_value() for layer, variable in content.items()},
+                masks=_masks(targets),
+                beside={name: variable.read_value() for name, variable in beside.items()},
             )
-            self._piece, self._given = piece, {}
             with tf.name_scope("statistics"):
                 sums = objective.statistics(piece)
             with tf.name_scope("losses"):
                 self._losses = objective.losses(sums, targets)
             (self._gradient,) = derivatives(self._losses["total"], [self._picture])
+            if self.descent is not None:
+                self.descent.minimize(self._losses, self._gradient)
         self._session = open_session(self.graph, machine)
+        if self.descent is not None:
+            self.descent.session = self._session
 
     def __enter__(self) -> "WholeLoss":
         return self
@@ -106,25 +132,46 @@ class WholeLoss:
         beside : mapping of str to ndarray
             What the objective compares pixels with (`Objective.beside`), float32 H×W×C; 0 until it is given.
         """
-        wanted = {layer: self._piece.features[layer] for layer in self._piece.content}
-        measured = self._session.run(wanted, {self._picture: content})
-        # Fed in the place of what the graph holds: that is copied at every evaluation, in a thousandth of
-        # the time that the evaluation takes.
-        self._given = {self._piece.content[layer]: values for layer, values in measured.items()}
-        self._given |= {self._piece.beside[name]: array for name, array in beside.items()}
+        given = {self._beside[name][0]: array for name, array in beside.items()}
+        taken = [self._beside[name][1] for name in beside]
+        self._session.run([self._content, taken], {self._picture: content} | given)
 
     def losses(self, picture: np.ndarray) -> dict[str, float]:
         """The losses of a picture, H×W×3, float32, RGB, 0..255; no gradient is computed."""
-        return as_floats(self._session.run(self._losses, {self._picture: picture} | self._given))
+        return as_floats(self._session.run(self._losses, {self._picture: picture}))
 
     def losses_and_gradient(self, picture: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """The losses of a picture and the derivative of the total with respect to its pixel values.
 
         Both come from one run of the graph.
         """
-        feed = {self._picture: picture} | self._given
-        losses, gradient = self._session.run([self._losses, self._gradient], feed)
+        losses, gradient = self._session.run([self._losses, self._gradient], {self._picture: picture})
         return as_floats(losses), gradient
+
+
+def _compared_with(
+    objective: Objective, targets: Targets
+) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:
+    """What a whole picture is compared with: activations of the content, and what pixels have beside them."""
+    content = {
+        layer: held_variable(values[np.newaxis], f"content_{layer}")
+        for layer, values in targets.content.items()
+    }
+    nothing = nothing_beside(objective, targets.height, targets.width)
+    beside = {name: held_variable(array, f"beside_{i}") for i, (name, array) in enumerate(nothing.items())}
+    return content, beside
+
+
+def _masks(targets: Targets) -> list[dict[str, tf.Tensor] | None]:
+    """What each style's layers are looked at through, where it has masks."""
+    return [
+        style.masks
+        and {
+            layer: held(mask[None, :, :, None], f"mask_{index}_{layer}")
+            for layer, mask in style.masks.items()
+        }
+        for index, style in enumerate(targets.styles)
+    ]
 
 
 class TiledLoss:
@@ -151,7 +198,11 @@ class TiledLoss:
     ----------
     graph : tf.Graph
     tile : int
+    descent : None
+        The steps of an optimiser are no part of the graph.
     """
+
+    descent = None
 
     def __init__(self, network: Network, objective: Objective, targets: Targets, machine: Machine) -> None:
         if objective.normalize_gradients:
@@ -208,7 +259,11 @@ class TiledLoss:
 
 
 def open_loss(
-    network: Network, objective: Objective, scene: Scene, machine: Machine = Machine(), reserved: int = 0
+    network: Network,
+    objective: Objective,
+    scene: Scene,
+    machine: Machine = Machine(),
+    optimizer: Optimizer | None = None,
 ) -> WholeLoss | TiledLoss | WholeThenTiledLoss | ClusteredLoss:
     """Measure the targets of an objective, and open the loss of a picture of the content picture's size.
 
@@ -221,8 +276,9 @@ def open_loss(
     scene : Scene
         The pictures as the network is to see them, each with masks of its size.
     machine : Machine
-    reserved : int
-        How many bytes of the system's free memory others will need: the optimiser.
+    optimizer : Optimizer, optional
+        What will minimise it, which needs memory beside the graph, and whose steps become part of the graph
+        of a whole picture.
 
     Returns
     -------
@@ -234,11 +290,15 @@ def open_loss(
     InputError
         If the network has no such layer, or the objective does not go with tiles.
     """
-    if machine.cluster is not None and not is_one_tile(machine, *scene.content.shape[:2]):
+    size = scene.content.shape[:2]
+    reserved = 0 if optimizer is None else optimizer_bytes(optimizer, *size)
+    if machine.cluster is not None and not is_one_tile(machine, *size):
         return open_on_cluster(network, objective, scene, machine, reserved)
-    size, on_card = scene.content.shape[:2], accelerator_bytes(machine)
-    # Graphs on a GPU have its memory; the optimiser's arrays are the system's in any case.
-    free = free_bytes() - reserved if on_card is None else on_card
+    on_card = accelerator_bytes(machine)
+    free = free_bytes() if on_card is None else on_card
+    # Other optimisers work in the system's memory, whatever the graph is computed on.
+    if on_card is None or isinstance(optimizer, STEPS_IN_GRAPHS):
+        free -= reserved
     masked = sum(style.mask is not None for style in scene.styles)
     tile = choose_tile(network, objective, *size, machine.tile, free, masked)
     if machine.tile is None or objective.normalize_gradients:
@@ -254,7 +314,7 @@ def open_loss(
     targets = measure(network, scene, objective.content_layers, objective.style_layers, machine, style_tiles)
     if tile is not None:
         return TiledLoss(network, objective, targets, machine)
-    whole = WholeLoss(network, objective, targets, machine)
+    whole = WholeLoss(network, objective, targets, machine, optimizer)
     if on_card is None or asked != "auto" or objective.normalize_gradients:
         return whole
     return WholeThenTiledLoss(

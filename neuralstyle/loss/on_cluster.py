@@ -154,7 +154,11 @@ class ClusteredLoss:
     graph : tf.Graph
         What is computed here.
     tile : int
+    descent : None
+        The steps of an optimiser are no part of it.
     """
+
+    descent = None
 
     def __init__(
         self,
@@ -283,7 +287,8 @@ def open_on_cluster(
 ) -> ClusteredLoss:
     """Measure the style pictures, and open the loss of a picture on the cluster of a machine.
 
-    Parameters and errors are those of `neuralstyle.loss.losses.open_loss`.
+    Parameters and errors are those of `neuralstyle.loss.losses.open_loss`, but for `reserved`: how many bytes
+    the optimiser takes in this process.
     """
     if machine.tile is None:
         raise InputError(

@@ -8,8 +8,8 @@ gave the gradient; nothing is computed twice.
 import numpy as np
 
 from neuralstyle.optimizers import lbfgs, scipy_lbfgs
-from neuralstyle.optimizers.evaluation import Loss, Losses, Report, Start
-from neuralstyle.optimizers.first_order import Adam, GradientDescent, descend
+from neuralstyle.optimizers.evaluation import Evaluation, Fetched, Loss, Losses, Report, Start
+from neuralstyle.optimizers.first_order import Adam, GradientDescent
 from neuralstyle.optimizers.lbfgs import PreconditionedLBFGS
 from neuralstyle.optimizers.scipy_lbfgs import LBFGS
 
@@ -18,6 +18,8 @@ Optimizer = Adam | GradientDescent | LBFGS | PreconditionedLBFGS
 __all__ = [
     "LBFGS",
     "Adam",
+    "Evaluation",
+    "Fetched",
     "GradientDescent",
     "Loss",
     "Losses",
@@ -52,9 +54,8 @@ def minimize(
     iterations : int
         How many steps; with L-BFGS, how many evaluations.
     report : callable
-        Called with each iteration from `first` to `iterations`, the losses of the picture at that
-        iteration (0 is the start), the picture itself, and the state of the optimiser. What wants to
-        keep the arrays copies them: the next step overwrites them.
+        Called with each iteration from `first` to `iterations` and the `Evaluation` of the picture at that
+        iteration (0 is the start): its losses, the picture, and the state of the optimiser.
     bounds : (float or ndarray, float or ndarray), optional
         Clip the picture to this range after each step.
     state : dict, optional
@@ -77,5 +78,8 @@ def minimize(
     if isinstance(optimizer, LBFGS):
         start = picture if state is None else state["best"]
         return scipy_lbfgs.run(optimizer, loss, start, iterations, report, bounds, first)
-    run = lbfgs.run if isinstance(optimizer, PreconditionedLBFGS) else descend
+    if isinstance(optimizer, PreconditionedLBFGS):
+        run = lbfgs.run
+    else:  # loads TensorFlow, which who only reads the settings does not need
+        from neuralstyle.optimizers.descent import descend as run
     return run(optimizer, loss, picture, iterations, report, bounds, state, first)

@@ -27,28 +27,6 @@ def _in_blocks(work: Callable[[slice], object], size: int) -> list:
         return list(pool.map(work, blocks))
 
 
-def in_rows(work: Callable[[slice], object], array: np.ndarray) -> None:
-    """Have some work done for the rows of an array, a block of them at a time.
-
-    What it makes on the way then takes the memory of a few blocks and not of the array, and stays in the
-    processor's cache. The threads work on different rows, so that it does not matter how many there are.
-
-    Parameters
-    ----------
-    work : callable
-        Given a slice of the first axis.
-    array : ndarray
-        Of one axis or more.
-    """
-    height = max(1, _BLOCK * len(array) // max(1, array.size))
-    blocks = [slice(start, start + height) for start in range(0, len(array), height)]
-    if len(blocks) == 1:
-        work(blocks[0])
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(work, blocks))
-
-
 def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """The products of each row with a vector.
 

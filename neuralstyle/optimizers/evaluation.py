@@ -1,6 +1,7 @@
 """What every optimiser works with: a loss, and somebody who is told of each evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,11 @@ Losses = dict[str, float]
 
 
 class Loss(Protocol):
-    """What an optimiser minimises."""
+    """What an optimiser minimises.
+
+    A loss whose graph has an optimiser's step in it has besides an attribute `descent`, as
+    `neuralstyle.optimizers.descent.Descent` describes it.
+    """
 
     def losses(self, picture: np.ndarray) -> Losses:
         """The losses of a picture, "total" among them."""
@@ -20,8 +25,62 @@ class Loss(Protocol):
         """The same, and the derivative of the total with respect to the picture."""
 
 
-#: Called with the iteration, the losses, the picture that they belong to, and the optimiser's state.
-Report = Callable[[int, Losses, np.ndarray, dict[str, np.ndarray]], None]
+class Fetched:
+    """A field of a dataclass that may be given as a function, which is called when first it is read.
+
+    An array on a graphics card is fetched only for those who look at it.
+
+    Parameters
+    ----------
+    default : object, optional
+        The field's; without it, it has none.
+    """
+
+    def __init__(self, *default: object) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> object:
+        if instance is None:  # how a dataclass asks for the default
+            if not self._default:
+                raise AttributeError(self._name)
+            return self._default[0]
+        value = instance.__dict__[self._name]
+        if callable(value):
+            value = instance.__dict__[self._name] = value()
+        return value
+
+    def __set__(self, instance: object, value: object) -> None:
+        instance.__dict__[self._name] = value
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A picture whose losses are known.
+
+    Picture and state are fetched when they are read, which makes sense only until the next step. What wants
+    to keep the arrays copies them, for the next step may overwrite them.
+
+    Attributes
+    ----------
+    losses : dict of str to float
+    picture : ndarray
+    state : dict of str to ndarray
+        What the optimiser remembers, and needs to go on from here.
+    kept : bool
+        Whether the run would give this picture if it ended here; else a better one came before.
+    """
+
+    losses: Losses
+    picture: np.ndarray = Fetched()
+    state: Mapping[str, np.ndarray] = Fetched()
+    kept: bool = True
+
+
+#: Called with the iteration and its evaluation.
+Report = Callable[[int, Evaluation], None]
 
 
 #: A picture to start from, which is not changed; or what gives one that may be.

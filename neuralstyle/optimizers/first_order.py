@@ -1,12 +1,15 @@
-"""Adam and gradient descent: a step from one gradient at a time."""
+"""Adam and gradient descent: their settings, and a step of theirs as an operation of a graph."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from neuralstyle.files import require
-from neuralstyle.optimizers.blocks import in_rows
-from neuralstyle.optimizers.evaluation import Loss, Report, Start, check_finite, taken
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -27,40 +30,44 @@ class Adam:
     beta2: float = 0.999
     epsilon: float = 1e-8
 
+    #: What is remembered beside the picture: arrays of its shape, 0 before the first step.
+    moments: ClassVar = ("mean", "variance")
+
     def __post_init__(self) -> None:
         require(0 < self.learning_rate < np.inf, "learning_rate", self.learning_rate, "greater than 0")
         require(0 <= self.beta1 < 1, "beta1", self.beta1, "0 or more and less than 1")
         require(0 <= self.beta2 < 1, "beta2", self.beta2, "0 or more and less than 1")
         require(0 < self.epsilon < np.inf, "epsilon", self.epsilon, "greater than 0")
 
-    def start(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """The state before the first step: both moments zero."""
-        return {"mean": np.zeros_like(picture), "variance": np.zeros_like(picture)}
+    def rate(self, count: int) -> float:
+        """What the quotient of the moments is multiplied by in a step; the first one's count is 0."""
+        # As the operation has them, which takes them from 1: in float32, 1 - 0.999 is off by 1e-5 of itself.
+        beta1, beta2 = float(np.float32(self.beta1)), float(np.float32(self.beta2))
+        return self.learning_rate * (1 - beta2 ** (count + 1)) ** 0.5 / (1 - beta1 ** (count + 1))
 
     def step(
-        self, picture: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray], iteration: int
-    ) -> None:
-        """Move the picture and the moments, in place, by one step; the first iteration is 0.
+        self,
+        picture: "tf.Variable",
+        moments: Mapping[str, "tf.Variable"],
+        gradient: "tf.Tensor",
+        rate: "tf.Tensor",
+    ) -> "tf.Operation":
+        """The operation that moves a picture and its moments by one step."""
+        import tensorflow as tf
 
-        Moments that were carried over from a coarser scale have "earlier" beside them, how many steps they
-        had there.
-        """
-        count = iteration + 1 + int(state.get("earlier", 0))
-        rate = self.learning_rate * (1 - self.beta2**count) ** 0.5 / (1 - self.beta1**count)
-
-        def move(rows: slice) -> None:
-            slope, mean, variance = gradient[rows], state["mean"][rows], state["variance"][rows]
-            mean *= self.beta1
-            mean += (1 - self.beta1) * slope
-            variance *= self.beta2
-            variance += (1 - self.beta2) * np.square(slope)
-            direction = np.sqrt(variance)
-            direction += self.epsilon
-            np.divide(mean, direction, out=direction)
-            direction *= rate
-            picture[rows] -= direction
-
-        in_rows(move, picture)
+        return tf.raw_ops.ResourceApplyAdam(
+            var=picture.handle,
+            m=moments["mean"].handle,
+            v=moments["variance"].handle,
+            # The rate has the correction of the moments' start already, in float64.
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=rate,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,49 +82,25 @@ class GradientDescent:
     decay_rate: float = 1.0
     decay_steps: int = 100
 
+    moments: ClassVar = ()
+
     def __post_init__(self) -> None:
         require(0 < self.learning_rate < np.inf, "learning_rate", self.learning_rate, "greater than 0")
         require(0 < self.decay_rate < np.inf, "decay_rate", self.decay_rate, "greater than 0")
         require(self.decay_steps >= 1, "decay_steps", self.decay_steps, "1 or more")
 
-    def start(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """The state before the first step: nothing is remembered."""
-        return {}
+    def rate(self, count: int) -> float:
+        """What the gradient is multiplied by in a step; the first one's count is 0."""
+        return self.learning_rate * self.decay_rate ** (count / self.decay_steps)
 
     def step(
-        self, picture: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray], iteration: int
-    ) -> None:
-        """Move the picture, in place, by one step; the first iteration is 0."""
-        rate = self.learning_rate * self.decay_rate ** (iteration / self.decay_steps)
+        self,
+        picture: "tf.Variable",
+        moments: Mapping[str, "tf.Variable"],
+        gradient: "tf.Tensor",
+        rate: "tf.Tensor",
+    ) -> "tf.Operation":
+        """The operation that moves a picture by one step; there are no moments."""
+        import tensorflow as tf
 
-        def move(rows: slice) -> None:
-            picture[rows] -= rate * gradient[rows]
-
-        in_rows(move, picture)
-
-
-def descend(
-    optimizer: Adam | GradientDescent,
-    loss: Loss,
-    picture: Start,
-    iterations: int,
-    report: Report,
-    bounds: tuple[float, float] | None,
-    state: dict[str, np.ndarray] | None,
-    first: int,
-) -> np.ndarray:
-    """Take the steps; the arguments and what is returned are those of `neuralstyle.optimizers.minimize`."""
-    picture = taken(picture)
-    state = optimizer.start(picture) if state is None else dict(state)
-    for iteration in range(first, iterations):
-        losses, gradient = loss.losses_and_gradient(picture)
-        check_finite(losses, iteration)
-        report(iteration, losses, picture, state)
-        optimizer.step(picture, gradient, state, iteration)
-        del gradient  # the next one is made beside it otherwise
-        if bounds is not None:
-            np.clip(picture, *bounds, out=picture)
-    losses = loss.losses(picture)
-    check_finite(losses, iterations)
-    report(iterations, losses, picture, state)
-    return picture
+        return tf.raw_ops.ResourceApplyGradientDescent(var=picture.handle, alpha=rate, delta=gradient)

@@ -7,7 +7,7 @@ import numpy as np
 
 from neuralstyle.files import InputError, require
 from neuralstyle.optimizers.blocks import add_rows, dot, dots, mean_size
-from neuralstyle.optimizers.evaluation import Loss, Report, Start, check_finite, taken
+from neuralstyle.optimizers.evaluation import Evaluation, Loss, Report, Start, check_finite, taken
 from neuralstyle.optimizers.frequencies import FrequencyFilter
 
 
@@ -281,12 +281,12 @@ def run(
             check_finite(losses, evaluations)
         if losses["total"] <= here.best_total:
             here.best, here.best_total, best_losses = trial, losses["total"], losses
-        report(evaluations, losses, trial, here.arrays())
+        report(evaluations, Evaluation(losses, trial, here.arrays(), kept=trial is here.best))
         search.take(here, trial, losses["total"], gradient)
         del trial, gradient  # room for the next ones
         evaluations += 1
     if best_losses is None:  # of a run that goes on
         best_losses = loss.losses(here.best)
         check_finite(best_losses, evaluations)
-    report(evaluations, best_losses, here.best, here.arrays())
+    report(evaluations, Evaluation(best_losses, here.best, here.arrays()))
     return here.best

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralstyle.files import require
-from neuralstyle.optimizers.evaluation import Loss, Losses, Report, Start, check_finite, taken
+from neuralstyle.optimizers.evaluation import Evaluation, Loss, Losses, Report, Start, check_finite, taken
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class _Evaluations:
         check_finite(losses, self.count)
         if self.best_losses is None or losses["total"] < self.best_losses["total"]:
             self.best, self.best_losses = picture, losses
-        self._report(self.count, losses, picture, {"best": self.best})
+        state = {"best": self.best}
+        self._report(self.count, Evaluation(losses, picture, state, kept=picture is self.best))
         self.count += 1
         return losses["total"], gradient.reshape(-1).astype(np.float64)
 
@@ -67,7 +68,7 @@ class _Evaluations:
         if self.best_losses is None:  # a run that goes on after its last evaluation
             self.best_losses = self._loss.losses(self.best)
             check_finite(self.best_losses, self.count)
-        self._report(self.count, self.best_losses, self.best, {"best": self.best})
+        self._report(self.count, Evaluation(self.best_losses, self.best, {"best": self.best}))
         return self.best
 
 

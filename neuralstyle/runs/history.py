@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
+from neuralstyle.optimizers import Fetched
 
 #: The losses that every run tells of, in this order; further ones of an objective come after them.
 USUAL_LOSSES = ("total", "content", "style", "tv")
@@ -32,14 +33,14 @@ class Step:
         "total" first, then the objective's terms, weights included; the total is the sum of the others.
         Each is an attribute as well: ``step.total``, ``step.content``.
     picture : ndarray or None
-        H×W×3, float32, RGB, 0..255 and beyond, while the step is being reported; the next step
-        overwrites it. None in a history.
+        H×W×3, float32, RGB, 0..255 and beyond, while the step is being reported: it is fetched from where
+        it is computed when it is first read, and the next step may overwrite it. None in a history.
     """
 
     iteration: int
     seconds: float
     losses: Mapping[str, float]
-    picture: np.ndarray | None = None
+    picture: np.ndarray | None = Fetched(None)
 
     def __getattr__(self, name: str) -> float:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neuralstyle.files import InputError, check_writable, replacing
+from neuralstyle.optimizers import Fetched
 from neuralstyle.runs.history import USUAL_LOSSES, Step
 from neuralstyle.runs.records import Record, check_record, recipe_from_record, to_json
 from neuralstyle.runs.repeating import difference
@@ -19,6 +20,9 @@ FORMAT = 1
 @dataclass(frozen=True)
 class State:
     """Everything that a run needs to go on.
+
+    The picture and what the optimiser remembers are fetched from where they are computed when they are first
+    read, which makes sense only until the next step.
 
     Attributes
     ----------
@@ -44,8 +48,8 @@ class State:
     """
 
     iteration: int
-    picture: np.ndarray
-    optimizer: Mapping[str, np.ndarray]
+    picture: np.ndarray = Fetched()
+    optimizer: Mapping[str, np.ndarray] = Fetched()
     history: list[Step]
     record: Record
     best: np.ndarray | None = None

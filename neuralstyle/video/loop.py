@@ -14,16 +14,16 @@ from scipy.ndimage import binary_opening
 
 from neuralstyle.graphs import Machine
 from neuralstyle.loss.losses import TiledLoss, WholeLoss, open_loss
-from neuralstyle.loss.memory import optimizer_bytes
 from neuralstyle.loss.terms import objective_of, temporal
+from neuralstyle.loss.units import InUnits
 from neuralstyle.motion import Motion
 from neuralstyle.networks import Network
-from neuralstyle.optimizers import minimize
+from neuralstyle.optimizers import Evaluation, minimize
 from neuralstyle.pictures.colours import keep_colours, luminance, match_colours
 from neuralstyle.preparation import Scene, Style, network_for, prepare, starting_picture
 from neuralstyle.recipes import Recipe, stages
 from neuralstyle.runs.history import Step
-from neuralstyle.transfer import InUnits, Job, run
+from neuralstyle.transfer import Job, run
 from neuralstyle.video.cuts import is_cut
 from neuralstyle.video.flow import blend, long_term_trust, warp
 from neuralstyle.video.flows import FlowFiles, Flows
@@ -317,9 +317,10 @@ class _Frames:
         rule, began, last = _Rule(self._motion), Step(0, 0.0, {}), {}
         one_pass = self._motion.passes == 1
 
-        def report(iteration: int, losses: dict[str, float], picture: np.ndarray, state: dict) -> None:
-            if state.get("best", picture) is picture:  # not a worse trial of L-BFGS's line search
-                last.update(picture=picture.copy(), losses=losses)
+        def report(iteration: int, evaluation: Evaluation) -> None:
+            losses = evaluation.losses
+            if evaluation.kept:
+                last["kept"] = evaluation
             last["iteration"] = iteration
             self._tell(number, replace(began, iteration=iteration, losses=losses))
             if self.stop.is_set() or (one_pass and rule.met(iteration, losses["total"])):
@@ -332,7 +333,8 @@ class _Frames:
         except _Stopped:
             if self.stop.is_set():
                 return None
-        return Rendered(number, _rounded(last["picture"] * unit), last["losses"], last["iteration"], cut)
+        kept = last["kept"]
+        return Rendered(number, _rounded(kept.picture * unit), kept.losses, last["iteration"], cut)
 
     def _pace(self, beside: dict[str, np.ndarray]) -> np.ndarray | np.float32:
         """How far each pixel moves where the optimiser moves by one: 1 / √(1 + κ c), H×W×1."""
@@ -355,8 +357,7 @@ class _Frames:
             weight = motion.weight if motion.passes == 1 else motion.pass_weight
             objective = objective_of(recipe, len(job.styles))
             objective += weight * temporal(motion.offsets, motion.formula, recipe.unit)
-            reserved = optimizer_bytes(recipe.optimizer, *scene.content.shape[:2])
-            opened = open_loss(network, objective, prepared.scene, job.machine, reserved)
+            opened = open_loss(network, objective, prepared.scene, job.machine, recipe.optimizer)
             self._loss = self._stack.enter_context(opened)
             # Where there is nothing to compare with.
             self._nothing = {

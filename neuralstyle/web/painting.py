@@ -209,7 +209,7 @@ class _Onlooker(Watcher):
 
     def step(self, step: Step) -> None:
         """Take note of a step."""
-        self._first = self._first or step
+        self._first = self._first or replace(step, picture=None)  # whose picture nobody needs to hold
         if step.iteration % self._every == 0:
             self._losses.append((step.iteration, step.total))
         began = time.monotonic()
