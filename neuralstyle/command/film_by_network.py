@@ -169,7 +169,7 @@ def _renderer(film: _Film, cluster: "Cluster | None", bar: "tqdm") -> "Iterator[
     if cluster is None:
         tile = sizing.chosen_tile(height, width)
     else:  # what suits half of the workers; those that have less are left out
-        frees = sorted(member.free for member in cluster.members.values())
+        frees = sorted(cluster.shares())
         tile = replace(sizing, free=frees[len(frees) // 2]).best_tile(height, width)
     if tile and not film.options.quiet:
         tell(f"rendering frames of {width}×{height} pixels, in tiles of {tile}")
