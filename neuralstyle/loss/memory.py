@@ -57,9 +57,9 @@ def graph_bytes(
 
 
 def _kernel_bytes(network: Network, layers: tuple[str, ...]) -> int:
-    """What kernels in Winograd's form take; the way back needs no others."""
+    """What kernels in Winograd's form take, and what is left of the arrays that they were filled from."""
     shapes = [layer.kernel.shape for layer in network.up_to(layers) if layer.kind == "convolution"]
-    return sum(_FLOAT * 36 * shape[2] * shape[3] for shape in shapes if form("CPU", shape) == "winograd")
+    return sum(2 * _FLOAT * 36 * shape[2] * shape[3] for shape in shapes if form("CPU", shape) == "winograd")
 
 
 def forward_bytes(network: Network, layers: tuple[str, ...], height: int, width: int) -> int:
