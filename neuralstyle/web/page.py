@@ -49,7 +49,7 @@ def build(folder: Folder, program: form.Program, painter: Painter) -> gr.Blocks:
         if film is not None:
             films.connect(page, widgets, film, _quiet(message))
         quiet = _quiet(message)
-        # Not through Gradio's queue: an answer to a first click could be lost while its stream is being closed.
+        # Not queued: the answer to a first click could be lost while the queue's stream is being closed.
         blocks.load(page.opened, None, [*widgets.filled(), widgets.seen], queue=False, **quiet)
         blocks.load(layout.fixed_style_thumbnails, None, [controls.thumbnails], queue=False, **quiet)
         gr.Timer(_EVERY).tick(
