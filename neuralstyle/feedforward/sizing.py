@@ -87,11 +87,14 @@ class Sizing:
         height, width = picture.shape[:2]
         return fitted_size(height, width, self.rule, self.size) if self.rule else (height, width)
 
+    def _free(self) -> float:
+        return free_bytes() if self.free is None else self.free
+
     def best_tile(self, height: int, width: int) -> int | None:
         """The tile that suits a picture that is rendered at this size, whether or not even that fits."""
         if self.tile != "auto":
             return self.tile
-        free = free_bytes() if self.free is None else self.free
+        free = self._free()
         fitting = (tile for tile in (None, *TILES) if self.needed(height, width, tile) <= free)
         return next(fitting, TILES[-1])
 
@@ -99,7 +102,7 @@ class Sizing:
         """As `tile_for`, of a picture that is rendered at this size."""
         tile = self.best_tile(height, width)
         needed = self.needed(height, width, tile)
-        free = free_bytes() if self.free is None else self.free
+        free = self._free()
         if needed <= free:
             return tile
         advice = {None: "give --tile 512, which most networks take, or ", "auto": ""}

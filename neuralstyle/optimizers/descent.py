@@ -8,12 +8,13 @@ import tensorflow as tf
 from neuralstyle.graphs import cpu_in_use, new_graph, open_session
 from neuralstyle.optimizers.evaluation import Evaluation, Loss, Losses, Report, Start, check_finite, taken
 from neuralstyle.optimizers.first_order import Adam, GradientDescent
+from neuralstyle.pictures.sizes import blocks_of_rows
 
 _Bounds = tuple[float | np.ndarray, float | np.ndarray]
 _NONE = (-np.inf, np.inf)
 
-#: How many of a picture's values go through a graph of the step alone at a time.
-_VALUES = 2**17
+#: How many of a picture's pixels go through a graph of the step alone at a time.
+_PIXELS = 2**17 // 3
 
 
 class _Steps:
@@ -173,9 +174,8 @@ class _Apart:
         return self._evaluate(slope)
 
     def advance(self, rate: float, slope: bool) -> Losses:
-        rows = max(1, _VALUES // self._picture[0].size)
-        for start in range(0, len(self._picture), rows):
-            self._step(rate, slice(start, start + rows))
+        for rows in blocks_of_rows(self._picture, _PIXELS):
+            self._step(rate, rows)
         del self._gradient
         return self._evaluate(slope)
 
